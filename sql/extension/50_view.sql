@@ -1,0 +1,79 @@
+-- security_barrier: a function in a caller's WHERE must not see rows that the view hides.
+CREATE VIEW certmgr.expiring_certificate WITH (security_barrier, security_invoker) AS
+SELECT c.id, s.name AS subscriber, a.name AS ca, c.subject, c.sans, c.not_after, c.not_after - pg_catalog.now() AS remaining, c.renew_at,
+	   CASE WHEN c.renew_at IS NOT NULL THEN COALESCE(c.status_message, 'renewal at ' || c.renew_at::text)
+			ELSE 'is not renewed by itself: SELECT certmgr.renew(' || c.id || ');' END AS next_step
+  FROM certmgr.certificate c
+  LEFT JOIN certmgr.ca a ON a.id = c.ca_id
+  LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id
+ WHERE c.state = 'issued' AND c.not_after > pg_catalog.now() AND c.not_after < pg_catalog.now() + interval '30 days'
+ ORDER BY c.not_after;
+COMMENT ON VIEW certmgr.expiring_certificate IS 'certificates that expire within 30 days, and what happens next';
+
+CREATE VIEW certmgr.order_status WITH (security_barrier) AS
+SELECT o.id, o.certificate_id AS certificate, s.name AS subscriber, a.name AS ca, o.identifiers, o.step, o.status AS ca_status, j.due_at AS next_attempt, j.attempt,
+	   COALESCE(c.status_message, j.last_error) AS message, o.problem, o.expires, o.created_at, o.finished_at, o.url
+  FROM certmgr.acme_order o
+  JOIN certmgr.certificate c ON c.id = o.certificate_id
+  JOIN certmgr.ca a ON a.id = c.ca_id
+  LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id
+  LEFT JOIN certmgr_private.job j ON j.kind = 'acme_order' AND j.target_id = o.id;
+COMMENT ON VIEW certmgr.order_status IS 'ACME orders: where each one is, what comes next and when';
+
+CREATE VIEW certmgr.crl_status WITH (security_barrier) AS
+SELECT a.name AS ca, l.number, l.this_update, l.next_update, l.entries, j.due_at AS next_refresh, j.last_error
+  FROM certmgr.ca a
+  LEFT JOIN LATERAL (SELECT * FROM certmgr.crl x WHERE x.ca_id = a.id ORDER BY x.number DESC LIMIT 1) l ON true
+  LEFT JOIN certmgr_private.job j ON j.kind = 'crl' AND j.target_id = a.id
+ WHERE a.type = 'private' AND a.key_id IS NOT NULL;
+COMMENT ON VIEW certmgr.crl_status IS 'the newest CRL of each private CA and when the next one is signed';
+
+CREATE VIEW certmgr.worker_status WITH (security_barrier) AS
+SELECT w.database, w.state, w.pid, w.next_due, w.failures,
+	   CASE WHEN w.state = 'backoff' THEN 'the worker failed; it is started again at ' || w.not_before::text || '; the reason is in the server log'
+			WHEN w.state = 'blocked' THEN 'the database or the extension is being dropped, renamed or copied'
+			WHEN w.state = 'idle' AND w.next_due = 'infinity' THEN 'nothing is scheduled'
+			WHEN w.state = 'idle' THEN 'starts by itself at ' || w.next_due::text END AS hint
+  FROM certmgr.worker_slots() w
+ WHERE w.state <> 'absent';
+COMMENT ON VIEW certmgr.worker_status IS 'workers of all databases as the launcher sees them';
+
+CREATE VIEW certmgr.health WITH (security_barrier) AS
+SELECT 'error' AS severity, 'master key' AS object, 'the master key cannot be read: ' || h.master_key AS finding,
+	   'see certmgr.master_key_file in README; SELECT certmgr.create_master_key(''/path/outside/PGDATA'') makes one' AS what_to_do
+  FROM certmgr.server_status() h WHERE h.master_key <> 'ok'
+UNION ALL
+SELECT 'warning', 'worker', 'the library is not preloaded, so no worker runs',
+	   'set shared_preload_libraries = ''certmgr'' and restart, or schedule CALL certmgr.work()'
+  FROM certmgr.server_status() h WHERE NOT h.preloaded
+UNION ALL
+SELECT 'error', 'worker', 'these rows belong to another cluster or database, so the worker does not act', 'SELECT certmgr.adopt(); unless the original still runs'
+  FROM certmgr.server_status() h WHERE NOT h.adopted
+UNION ALL
+SELECT 'error', 'worker', 'the worker of this database failed ' || w.failures || ' times in a row', 'read the server log'
+  FROM certmgr.worker_slots() w WHERE w.database = pg_catalog.current_database() AND w.state = 'backoff'
+UNION ALL
+SELECT 'error', 'ca ' || a.name, COALESCE(a.last_error, a.status_message), 'the worker tries again by itself; see certmgr.ca and certmgr.acme_account'
+  FROM certmgr.ca a WHERE a.last_error IS NOT NULL AND a.state <> 'disabled'
+UNION ALL
+SELECT 'warning', 'ca ' || a.name, 'pending: ' || COALESCE(a.status_message, 'not ready yet'),
+	   CASE a.type WHEN 'private' THEN 'SELECT certmgr.ca_csr(' || pg_catalog.quote_literal(a.name) || '); then certmgr.install_ca_certificate()' ELSE 'wait, or read certmgr.acme_account' END
+  FROM certmgr.ca a WHERE a.state = 'pending' AND a.last_error IS NULL
+UNION ALL
+SELECT CASE WHEN l.next_update < pg_catalog.now() THEN 'error' ELSE 'warning' END, 'crl of ' || l.ca, 'nextUpdate is ' || l.next_update::text,
+	   'SELECT certmgr.refresh_crl(' || pg_catalog.quote_literal(l.ca) || ');'
+  FROM certmgr.crl_status l WHERE l.next_update < pg_catalog.now() + (l.next_update - l.this_update) / 10
+UNION ALL
+(SELECT 'error', 'certificate ' || c.id, 'failed: ' || COALESCE(c.status_message, ''), 'mend the cause, then SELECT certmgr.renew(' || c.id || ');'
+  FROM certmgr.certificate c WHERE c.state = 'failed' AND c.created_at > pg_catalog.now() - interval '7 days'
+ ORDER BY c.id DESC LIMIT 100)
+UNION ALL
+(SELECT 'warning', 'order ' || j.target_id, 'has failed ' || j.attempt || ' times: ' || COALESCE(j.last_error, ''), 'next attempt at ' || j.due_at::text || '; SELECT * FROM certmgr.order_status'
+  FROM certmgr_private.job j WHERE j.attempt > 0 AND j.last_error IS NOT NULL AND j.kind = 'acme_order' ORDER BY j.due_at LIMIT 100)
+UNION ALL
+(SELECT 'warning', 'certificate ' || c.id, 'renewal failed ' || c.renew_attempts || ' times: ' || COALESCE(c.status_message, ''), 'next attempt at ' || c.renew_at::text
+  FROM certmgr.certificate c WHERE c.renew_at IS NOT NULL AND c.renew_attempts > 0 ORDER BY c.renew_at LIMIT 100)
+UNION ALL
+(SELECT 'warning', 'dns record ' || r.name, 'could not be removed: ' || r.last_error, 'the worker tries again; provider and zone are in certmgr.dns_record'
+  FROM certmgr.dns_record r WHERE r.state <> 'removed' AND r.last_error IS NOT NULL ORDER BY r.id LIMIT 100);
+COMMENT ON VIEW certmgr.health IS 'one row a finding: how bad, what about, what is wrong, what to do; no row: all is well';

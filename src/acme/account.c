@@ -1,0 +1,178 @@
+/*
+ * account.c - the directory of an ACME server (RFC 8555 7.1.1) and its account
+ * objects (7.1.2, 7.3).
+ *
+ * Runs in the database worker. Locks nothing. Fails for answers that break the
+ * protocol; throws only when palloc finds no memory.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "acme/internal.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+/* Nobody has more; servers accept two or so. */
+#define MAX_CONTACTS 16
+#define MAX_CONTACT_LENGTH 512
+
+/* A URL of the directory, on malloc. Those that are optional and not usable are as good as missing. */
+static bool
+directory_url(const CmJson *json, const char *key, bool plain_http, bool required, char **out, CmStatus *st)
+{
+	const char *url = cm_json_get_string(json, key);
+	bool		usable;
+
+	usable = url != NULL && cm_acme_url_valid(url) && (strncasecmp(url, "https:", 6) == 0 || plain_http);
+	if (!usable && required)
+	{
+		cm_fail(st, CM_PROTOCOL, "the ACME server's directory has no usable \"%s\"", key);
+		if (url != NULL && cm_acme_url_valid(url))
+			cm_fail_detail(st, "It is a plain http URL, but the directory itself is https.");
+		return false;
+	}
+	if (!usable)
+		return true;
+	*out = strdup(url);
+	return *out != NULL || cm_fail(st, CM_MEMORY, "out of memory");
+}
+
+static bool
+read_directory(const CmJson *json, bool plain_http, CmAcmeDirectory *out, CmStatus *st)
+{
+	const CmJson *meta = cm_json_get(json, "meta");
+	const char *terms = cm_json_get_string(meta, "termsOfService");
+
+	if (!directory_url(json, "newNonce", plain_http, true, &out->new_nonce, st) ||
+		!directory_url(json, "newAccount", plain_http, true, &out->new_account, st) ||
+		!directory_url(json, "newOrder", plain_http, true, &out->new_order, st) ||
+		!directory_url(json, "revokeCert", plain_http, false, &out->revoke_cert, st) ||
+		!directory_url(json, "keyChange", plain_http, false, &out->key_change, st) ||
+		!directory_url(json, "renewalInfo", plain_http, false, &out->renewal_info, st))
+		return false;
+	/* for people, not for us: any scheme of the web will do */
+	if (terms != NULL && cm_acme_url_valid(terms))
+	{
+		out->terms_of_service = strdup(terms);
+		if (out->terms_of_service == NULL)
+			return cm_fail(st, CM_MEMORY, "out of memory");
+	}
+	out->external_account_required = cm_json_bool(cm_json_get(meta, "externalAccountRequired"), false);
+	return true;
+}
+
+bool
+cm_acme_directory_parse(CmSlice body, bool plain_http, CmAcmeDirectory *out, CmStatus *st)
+{
+	CmJson	   *json = cm_acme_body_parse(body, "the ACME server's directory", st);
+	bool		ok;
+
+	memset(out, 0, sizeof(*out));
+	ok = json != NULL && read_directory(json, plain_http, out, st);
+	cm_json_free(json);
+	if (!ok)
+		cm_acme_directory_free(out);
+	return ok;
+}
+
+void
+cm_acme_directory_free(CmAcmeDirectory *directory)
+{
+	free(directory->new_nonce);
+	free(directory->new_account);
+	free(directory->new_order);
+	free(directory->revoke_cert);
+	free(directory->key_change);
+	free(directory->renewal_info);
+	free(directory->terms_of_service);
+	memset(directory, 0, sizeof(*directory));
+}
+
+/* "mailto:x@y" as it is; a bare address gets the scheme. */
+static bool
+put_contact(const char *contact, CmBuf *out, CmStatus *st)
+{
+	CmBuf		url;
+	const char *p;
+	bool		ok;
+
+	if (contact == NULL || contact[0] == '\0' || strlen(contact) > MAX_CONTACT_LENGTH)
+		return cm_fail(st, CM_INVALID, "a contact must have 1 to %d characters", MAX_CONTACT_LENGTH);
+	for (p = contact; *p != '\0'; p++)
+		if ((unsigned char) *p <= 0x20 || *p == 0x7f)
+			return cm_fail(st, CM_INVALID, "a contact contains white space or control characters");
+	cm_buf_init(&url, 0);
+	if (strchr(contact, ':') == NULL)
+		cm_buf_append_str(&url, "mailto:");
+	cm_buf_append_str(&url, contact);
+	ok = !url.failed && cm_json_quote(out, cm_buf_cstr(&url));
+	cm_buf_free(&url);
+	return ok || cm_fail(st, CM_INVALID, "a contact is not valid UTF-8");
+}
+
+bool
+cm_acme_new_account_payload(const char *const *contacts, int count, bool agree, bool only_existing, CmBuf *out, CmStatus *st)
+{
+	const char *comma = "";
+	int			i;
+
+	if (count < 0 || count > MAX_CONTACTS)
+		return cm_fail(st, CM_LIMIT, "an account has at most %d contacts", MAX_CONTACTS);
+	cm_buf_append_str(out, "{");
+	if (agree)
+	{
+		cm_buf_append_str(out, "\"termsOfServiceAgreed\":true");
+		comma = ",";
+	}
+	if (count > 0)
+	{
+		cm_buf_printf(out, "%s\"contact\":[", comma);
+		for (i = 0; i < count; i++)
+		{
+			if (i > 0)
+				cm_buf_append_str(out, ",");
+			if (!put_contact(contacts[i], out, st))
+				return false;
+		}
+		cm_buf_append_str(out, "]");
+		comma = ",";
+	}
+	if (only_existing)
+		cm_buf_printf(out, "%s\"onlyReturnExisting\":true", comma);
+	cm_buf_append_str(out, "}");
+	return !out->failed || cm_fail(st, CM_MEMORY, "out of memory");
+}
+
+bool
+cm_acme_account_parse(CmSlice body, CmAcmeAccount *out, CmStatus *st)
+{
+	const char *orders;
+	CmJson	   *json;
+	bool		ok;
+	size_t		i;
+
+	memset(out, 0, sizeof(*out));
+	/* some servers answer newAccount without a body: then the Location header says it all */
+	for (i = 0; i < body.len && strchr(" \t\r\n", body.data[i]) != NULL && body.data[i] != '\0'; i++)
+		;
+	if (i == body.len)
+	{
+		strcpy(out->status, "valid");
+		return true;
+	}
+	json = cm_acme_body_parse(body, "the account object", st);
+	if (json == NULL)
+		return false;
+	/* after a 2xx an account without a status is a valid one */
+	ok = cm_acme_get_status(json, "valid", out->status, st);
+	/* nothing depends on the list of orders, so a useless URL is as good as none */
+	orders = cm_json_get_string(json, "orders");
+	if (ok && orders != NULL && cm_acme_url_valid(orders))
+		out->orders = pstrdup(orders);
+	cm_json_free(json);
+	return ok;
+}

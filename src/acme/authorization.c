@@ -1,0 +1,156 @@
+/*
+ * authorization.c - authorizations and their dns-01 challenge (RFC 8555 7.1.4,
+ * 7.5, 8.4).
+ *
+ * Runs in the database worker. Locks nothing. Fails for answers that break the
+ * protocol. A token becomes the name of nothing and the content of a TXT
+ * record only as a hash; it is checked all the same. Throws only when palloc
+ * finds no memory.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "acme/internal.h"
+#include "base/encode.h"
+#include "base/host.h"
+#include "crypto/digest.h"
+#include "crypto/jws.h"
+
+/* RFC 8555 8.1: at least 128 bits, so 22 characters of base64url. Longer than 128 nobody makes them. */
+#define TOKEN_MIN 22
+#define TOKEN_MAX 128
+/* Pebble, which offers all there are, offers five. */
+#define MAX_CHALLENGES 32
+
+bool
+cm_acme_token_valid(const char *token)
+{
+	size_t		len = strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+	return token[len] == '\0' && len >= TOKEN_MIN && len <= TOKEN_MAX;
+}
+
+static bool
+read_identifier(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
+{
+	const CmJson *identifier = cm_json_get(json, "identifier");
+	const char *type = cm_json_get_string(identifier, "type");
+	const char *value = cm_json_get_string(identifier, "value");
+	char		canonical[CM_HOST_MAX + 1];
+	CmStatus	why = CM_STATUS_INIT;
+
+	if (!cm_acme_identifier_canonical(type, value, true, canonical, &why))
+	{
+		cm_fail(st, CM_PROTOCOL, "the authorization has no usable identifier");
+		return cm_fail_detail(st, "%s", why.reason);
+	}
+	out->identifier_type = pstrdup(type);
+	out->wildcard = cm_json_bool(cm_json_get(json, "wildcard"), false);
+	/* RFC 8555 7.1.4 has the bare name here; a server that leaves the star on says the same */
+	if (strncmp(canonical, "*.", 2) == 0)
+		out->wildcard = true;
+	out->identifier = pstrdup(strncmp(canonical, "*.", 2) == 0 ? canonical + 2 : canonical);
+	return true;
+}
+
+/* The dns-01 challenge. One that cannot be used matters only while the authorization waits for it. */
+static bool
+read_challenge(const CmJson *challenge, CmAcmeAuthorization *out, CmStatus *st)
+{
+	const char *token = cm_json_get_string(challenge, "token");
+	CmStatus	why = CM_STATUS_INIT;
+	char	   *url;
+	bool		ok;
+
+	ok = cm_acme_get_url(challenge, "url", &url, &why) && cm_acme_get_status(challenge, "pending", out->challenge_status, &why);
+	if (ok && url == NULL)
+		ok = cm_fail(&why, CM_PROTOCOL, "the dns-01 challenge has no \"url\"");
+	if (ok && (token == NULL || !cm_acme_token_valid(token)))
+		ok = cm_fail(&why, CM_PROTOCOL, "the dns-01 challenge has no usable \"token\"");
+	if (ok)
+	{
+		out->challenge_url = url;
+		out->token = pstrdup(token);
+		return true;
+	}
+	out->challenge_status[0] = '\0';
+	if (strcmp(out->status, "pending") != 0)
+		return true;
+	return cm_fail(st, why.code, "%s", why.reason);
+}
+
+static bool
+read_challenges(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
+{
+	const CmJson *list = cm_json_get(json, "challenges");
+	bool		dns01_error = false;
+	int			i;
+
+	if (list != NULL && (cm_json_type(list) != CM_JSON_ARRAY || cm_json_length(list) > MAX_CHALLENGES))
+		return cm_fail(st, CM_PROTOCOL, "\"challenges\" of the authorization is not a list of at most %d", MAX_CHALLENGES);
+	for (i = 0; i < cm_json_length(list); i++)
+	{
+		const CmJson *challenge = cm_json_at(list, i);
+		const char *type = cm_json_get_string(challenge, "type");
+		bool		dns01 = type != NULL && strcmp(type, "dns-01") == 0;
+
+		if (dns01 && out->challenge_url == NULL && !read_challenge(challenge, out, st))
+			return false;
+		/* the error of our own challenge says more than that of another one */
+		if (out->error == NULL || (dns01 && !dns01_error))
+		{
+			CmAcmeProblem *error = cm_acme_get_problem(challenge, "error");
+
+			if (error != NULL)
+			{
+				out->error = error;
+				dns01_error = dns01;
+			}
+		}
+	}
+	return true;
+}
+
+bool
+cm_acme_authorization_parse(CmSlice body, CmAcmeAuthorization *out, CmStatus *st)
+{
+	CmJson	   *json = cm_acme_body_parse(body, "the authorization object", st);
+	bool		ok;
+
+	memset(out, 0, sizeof(*out));
+	if (json == NULL)
+		return false;
+	ok = cm_acme_get_status(json, NULL, out->status, st) &&
+		read_identifier(json, out, st) &&
+		read_challenges(json, out, st);
+	if (ok)
+		out->expires = cm_acme_get_expires(json);
+	cm_json_free(json);
+	return ok;
+}
+
+bool
+cm_acme_dns01_value(const CmKey *account, const char *token, CmBuf *out, CmStatus *st)
+{
+	CmBuf		authorization;
+	uint8_t		hash[32];
+	bool		ok;
+
+	if (token == NULL || !cm_acme_token_valid(token))
+		return cm_fail(st, CM_INVALID, "the token of a challenge must be 22 to 128 characters of base64url");
+	cm_buf_init(&authorization, 0);
+	cm_buf_append_str(&authorization, token);
+	cm_buf_append_str(&authorization, ".");
+	ok = cm_jwk_thumbprint(account, &authorization, st);
+	if (ok && authorization.failed)
+		ok = cm_fail(st, CM_MEMORY, "out of memory");
+	if (ok && !cm_sha256(cm_slice(authorization.data, authorization.len), hash))
+		ok = cm_fail_crypto(st, "could not hash the key authorization");
+	if (ok && !cm_base64url_encode(out, hash, sizeof(hash)))
+		ok = cm_fail(st, CM_MEMORY, "out of memory");
+	cm_buf_free(&authorization);
+	return ok;
+}

@@ -1,0 +1,79 @@
+/*
+ * messages.h - what ACME requests say and what answers mean, without any
+ * network: payloads out, structs in. One .c file a resource (account.c,
+ * order.c, authorization.c, certificate.c, problem.c).
+ *
+ * Strings of the parsed structs are allocated by palloc in the current
+ * context. Lists are capped; URLs are checked to be absolute https (or http
+ * when allow_http) and shorter than 1,024 bytes; a token must match RFC 8555
+ * 8.1 (base64url, 22 to 128 characters).
+ */
+#ifndef CM_ACME_MESSAGES_H
+#define CM_ACME_MESSAGES_H
+
+#include "base/buf.h"
+#include "crypto/key.h"
+#include "pg/json.h"
+
+#define CM_ACME_MAX_IDENTIFIERS 100
+
+typedef struct CmAcmeAccount
+{
+	char		status[32];		/* "valid", "deactivated", "revoked", ... */
+	char	   *orders;
+} CmAcmeAccount;
+
+typedef struct CmAcmeIdentifier
+{
+	const char *type;			/* "dns" or "ip" */
+	const char *value;
+} CmAcmeIdentifier;
+
+typedef struct CmAcmeProblem
+{
+	char		type[64];		/* last part of the URN, "" when missing */
+	char	   *detail;			/* printable, at most 1 KiB; plain words: type, detail and subproblems in one line */
+	char	   *json;			/* the problem document itself, checked to be JSON, at most 8 KiB; or NULL */
+	char	   *instance;		/* URL a person should visit, or NULL */
+} CmAcmeProblem;
+
+typedef struct CmAcmeOrder
+{
+	char		status[32];		/* "pending", "ready", "processing", "valid", "invalid", or what the server said */
+	int64_t		expires;		/* 0 when not said */
+	int			authorization_count;
+	char	   *authorizations[CM_ACME_MAX_IDENTIFIERS];
+	char	   *finalize;		/* or NULL */
+	char	   *certificate;	/* or NULL */
+	CmAcmeProblem *error;		/* or NULL */
+} CmAcmeOrder;
+
+typedef struct CmAcmeAuthorization
+{
+	char		status[32];
+	char	   *identifier_type;
+	char	   *identifier;		/* lower case */
+	bool		wildcard;
+	int64_t		expires;
+	/* the dns-01 challenge, where offered */
+	char	   *challenge_url;	/* NULL: none */
+	char	   *token;
+	char		challenge_status[32];
+	CmAcmeProblem *error;		/* of any challenge of the authorization, or NULL */
+} CmAcmeAuthorization;
+
+extern bool cm_acme_new_account_payload(const char *const *contacts, int count, bool agree, bool only_existing, CmBuf *out, CmStatus *st);
+extern bool cm_acme_account_parse(CmSlice body, CmAcmeAccount *out, CmStatus *st);
+
+extern bool cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const char *profile, const char *replaces, CmBuf *out, CmStatus *st);
+extern bool cm_acme_order_parse(CmSlice body, CmAcmeOrder *out, CmStatus *st);
+extern bool cm_acme_finalize_payload(CmSlice csr_der, CmBuf *out, CmStatus *st);
+
+extern bool cm_acme_authorization_parse(CmSlice body, CmAcmeAuthorization *out, CmStatus *st);
+/* TXT value of dns-01 (RFC 8555 8.4): base64url(SHA-256(token "." thumbprint)). */
+extern bool cm_acme_dns01_value(const CmKey *account, const char *token, CmBuf *out, CmStatus *st);
+
+extern bool cm_acme_revoke_payload(CmSlice certificate_der, int reason, CmBuf *out, CmStatus *st);
+extern bool cm_acme_problem_parse(CmSlice body, CmAcmeProblem *out);	/* false when it is not a problem document */
+
+#endif

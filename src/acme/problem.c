@@ -1,0 +1,325 @@
+/*
+ * problem.c - problem documents (RFC 7807, RFC 8555 6.7) and what else may be
+ * in any answer: URLs, states, times.
+ *
+ * Runs in the database worker. Locks nothing. Everything here is text of a
+ * foreign origin: it is bounded, made printable, and never a reason to fail
+ * on its own, but for URLs that we would have to follow. Throws only when
+ * palloc finds no memory.
+ */
+#ifndef FRONTEND
+#include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
+
+#include "acme/internal.h"
+#include "base/datetime.h"
+
+#include <strings.h>
+
+#define WORDS_MAX 1024			/* CmAcmeProblem.detail, without its NUL */
+#define JSON_MAX ((size_t) 8 * 1024)	/* CmAcmeProblem.json: it becomes a column that people read */
+
+/* Names as RFC 8555 6.7, RFC 9773 7 and the profiles draft spell them: servers have been seen to use another case. */
+static const char *const known_types[] = {
+	"accountDoesNotExist", "alreadyReplaced", "alreadyRevoked", "badCSR", "badNonce", "badPublicKey", "badRevocationReason",
+	"badSignatureAlgorithm", "caa", "compound", "connection", "dns", "externalAccountRequired", "incorrectResponse",
+	"invalidContact", "invalidProfile", "malformed", "orderNotReady", "rateLimited", "rejectedIdentifier", "serverInternal",
+	"tls", "unauthorized", "unsupportedContact", "unsupportedIdentifier", "userActionRequired"
+};
+
+bool
+cm_acme_url_valid(const char *url)
+{
+	const char *host;
+	const char *p;
+
+	if (strncasecmp(url, "https://", 8) == 0)
+		host = url + 8;
+	else if (strncasecmp(url, "http://", 7) == 0)
+		host = url + 7;
+	else
+		return false;
+	if (strlen(url) >= CM_ACME_URL_SIZE || strchr("/?:", *host) != NULL)
+		return false;
+	for (p = host; *p != '\0'; p++)
+		if (*p <= 0x20 || *p >= 0x7f || strchr("\"#<>\\^`{|}", *p) != NULL)
+			return false;
+	/* a user name before the host would be a credential, or a trick on the reader */
+	return memchr(host, '@', strcspn(host, "/?")) == NULL;
+}
+
+CmJson *
+cm_acme_body_parse(CmSlice body, const char *what, CmStatus *st)
+{
+	CmStatus	why = CM_STATUS_INIT;
+	CmJson	   *json = cm_json_parse(body, CM_ACME_BODY_MAX, &why);
+
+	if (json != NULL && cm_json_type(json) == CM_JSON_OBJECT)
+		return json;
+	cm_fail(st, CM_PROTOCOL, "%s is not a JSON object", what);
+	if (json == NULL)
+		cm_fail_detail(st, "%s: %s", why.reason, why.detail);
+	cm_json_free(json);
+	return NULL;
+}
+
+bool
+cm_acme_get_url(const CmJson *object, const char *key, char **out, CmStatus *st)
+{
+	const CmJson *value = cm_json_get(object, key);
+
+	*out = NULL;
+	if (value == NULL)
+		return true;
+	if (cm_json_type(value) != CM_JSON_STRING || !cm_acme_url_valid(cm_json_string(value)))
+		return cm_fail(st, CM_PROTOCOL, "\"%s\" in the server's answer is not an absolute URL", key);
+	*out = pstrdup(cm_json_string(value));
+	return true;
+}
+
+bool
+cm_acme_get_status(const CmJson *object, const char *otherwise, char dst[32], CmStatus *st)
+{
+	const char *status = cm_json_get_string(object, "status");
+
+	if (status == NULL && cm_json_get(object, "status") == NULL)
+		status = otherwise;
+	if (status == NULL || status[0] == '\0' || strlen(status) >= 32)
+		return cm_fail(st, CM_PROTOCOL, "\"status\" is missing in the server's answer");
+	cm_clean_text(dst, 32, status, strlen(status));
+	return true;
+}
+
+int64_t
+cm_acme_get_expires(const CmJson *object)
+{
+	const char *expires = cm_json_get_string(object, "expires");
+	int64_t		at;
+
+	/* only a hint for us: the server says itself when an object has expired */
+	if (expires == NULL || !cm_time_parse_rfc3339(expires, &at))
+		return 0;
+	return at;
+}
+
+bool
+cm_acme_problem_is(const CmJson *json)
+{
+	/* "type" may be missing (then it means about:blank), but then there is something to read */
+	return cm_json_get_string(json, "type") != NULL || cm_json_get_string(json, "detail") != NULL;
+}
+
+void
+cm_acme_problem_type(const CmJson *problem, char dst[64])
+{
+	const char *type = cm_json_get_string(problem, "type");
+	const char *colon;
+	size_t		i;
+
+	dst[0] = '\0';
+	if (type == NULL || strcasecmp(type, "about:blank") == 0)
+		return;
+	/* whatever the namespace: some servers keep that of a draft */
+	colon = strrchr(type, ':');
+	if (colon != NULL && strncasecmp(type, "http", 4) != 0)
+		type = colon + 1;
+	for (i = 0; i < lengthof(known_types); i++)
+		if (strcasecmp(type, known_types[i]) == 0)
+			type = known_types[i];
+	cm_clean_text(dst, 64, type, strlen(type));
+}
+
+/* Printable text into a bounded place: a character that is not ASCII is one "?", white space one blank. */
+typedef struct Words
+{
+	char	   *dst;
+	size_t		size;
+	size_t		len;
+	bool		cut;
+} Words;
+
+static void
+put_words(Words *words, const char *more)
+{
+	for (; *more != '\0'; more++)
+	{
+		unsigned char c = (unsigned char) *more;
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		if (c < 0x20)
+			c = ' ';
+		if (words->len + 1 >= words->size)
+		{
+			words->cut = true;
+			break;
+		}
+		words->dst[words->len++] = c < 0x7f ? (char) c : '?';
+	}
+	words->dst[words->len] = '\0';
+}
+
+/* "type: detail", or what there is of it. */
+static void
+put_problem(Words *words, const CmJson *problem)
+{
+	const char *detail = cm_json_get_string(problem, "detail");
+	char		type[64];
+
+	if (detail == NULL)
+		detail = cm_json_get_string(problem, "title");
+	cm_acme_problem_type(problem, type);
+	put_words(words, type);
+	if (type[0] != '\0' && detail != NULL)
+		put_words(words, ": ");
+	if (detail != NULL)
+		put_words(words, detail);
+}
+
+void
+cm_acme_problem_words(const CmJson *problem, char *dst, size_t size)
+{
+	Words		words = {dst, size, 0, false};
+	const CmJson *list = cm_json_get(problem, "subproblems");
+	bool		first = true;
+	int			i;
+
+	dst[0] = '\0';
+	put_problem(&words, problem);
+	for (i = 0; cm_json_at(list, i) != NULL && !words.cut; i++)
+	{
+		const CmJson *sub = cm_json_at(list, i);
+		const char *value = cm_json_get_string(cm_json_get(sub, "identifier"), "value");
+
+		if (cm_json_type(sub) != CM_JSON_OBJECT)
+			continue;
+		put_words(&words, first ? " (" : "; ");
+		if (value != NULL)
+		{
+			put_words(&words, value);
+			put_words(&words, ": ");
+		}
+		put_problem(&words, sub);
+		first = false;
+	}
+	if (!first)
+		put_words(&words, ")");
+	if (words.cut && words.len >= 3)
+		memcpy(dst + words.len - 3, "...", 3);
+}
+
+/*
+ * A string in ASCII only. The document is kept for people, in databases of
+ * any encoding: there an escape of a character that the encoding lacks would
+ * be an error, so such characters become "?".
+ */
+static void
+write_ascii(CmBuf *out, const char *utf8)
+{
+	char	   *copy = palloc(strlen(utf8) + 1);
+	char	   *p = copy;
+
+	for (; *utf8 != '\0'; utf8++)
+	{
+		unsigned char c = (unsigned char) *utf8;
+
+		if ((c & 0xc0) != 0x80)
+			*p++ = c < 0x80 ? (char) c : '?';
+	}
+	*p = '\0';
+	cm_json_quote(out, copy);
+	pfree(copy);
+}
+
+/* Recursion is bounded: a tree is CM_JSON_MAX_DEPTH deep at most. */
+static void
+write_json(CmBuf *out, const CmJson *json)
+{
+	int			i;
+
+	switch (cm_json_type(json))
+	{
+		case CM_JSON_NULL:
+			cm_buf_append_str(out, "null");
+			break;
+		case CM_JSON_BOOL:
+			cm_buf_append_str(out, cm_json_bool(json, false) ? "true" : "false");
+			break;
+		case CM_JSON_NUMBER:
+			cm_buf_append_str(out, cm_json_string(json));
+			break;
+		case CM_JSON_STRING:
+			write_ascii(out, cm_json_string(json));
+			break;
+		case CM_JSON_ARRAY:
+			cm_buf_append_byte(out, '[');
+			for (i = 0; i < cm_json_length(json) && !out->failed; i++)
+			{
+				if (i > 0)
+					cm_buf_append_byte(out, ',');
+				write_json(out, cm_json_at(json, i));
+			}
+			cm_buf_append_byte(out, ']');
+			break;
+		case CM_JSON_OBJECT:
+			cm_buf_append_byte(out, '{');
+			for (i = 0; i < cm_json_length(json) && !out->failed; i++)
+			{
+				if (i > 0)
+					cm_buf_append_byte(out, ',');
+				write_ascii(out, cm_json_key(json, i));
+				cm_buf_append_byte(out, ':');
+				write_json(out, cm_json_value(json, i));
+			}
+			cm_buf_append_byte(out, '}');
+			break;
+	}
+}
+
+void
+cm_acme_problem_fill(const CmJson *problem, CmAcmeProblem *out)
+{
+	const char *instance = cm_json_get_string(problem, "instance");
+	CmBuf		buf;
+
+	memset(out, 0, sizeof(*out));
+	cm_acme_problem_type(problem, out->type);
+	out->detail = palloc(WORDS_MAX + 1);
+	cm_acme_problem_words(problem, out->detail, WORDS_MAX + 1);
+	if (instance != NULL && cm_acme_url_valid(instance))
+		out->instance = pstrdup(instance);
+
+	cm_buf_init(&buf, JSON_MAX);
+	write_json(&buf, problem);
+	if (!buf.failed)
+		out->json = pnstrdup((const char *) buf.data, buf.len);
+	cm_buf_free(&buf);
+}
+
+CmAcmeProblem *
+cm_acme_get_problem(const CmJson *object, const char *key)
+{
+	const CmJson *value = cm_json_get(object, key);
+	CmAcmeProblem *problem;
+
+	if (cm_json_type(value) != CM_JSON_OBJECT)
+		return NULL;
+	problem = palloc(sizeof(CmAcmeProblem));
+	cm_acme_problem_fill(value, problem);
+	return problem;
+}
+
+bool
+cm_acme_problem_parse(CmSlice body, CmAcmeProblem *out)
+{
+	CmJson	   *json = cm_acme_body_parse(body, "the problem document", NULL);
+	bool		is = json != NULL && cm_acme_problem_is(json);
+
+	memset(out, 0, sizeof(*out));
+	if (is)
+		cm_acme_problem_fill(json, out);
+	cm_json_free(json);
+	return is;
+}

@@ -1,0 +1,76 @@
+/*
+ * session.h - one ACME server as this process sees it (RFC 8555 6, 7.1.1, 7.2):
+ * directory, nonce pool, JWS, badNonce. Memory only: all of it can be had again.
+ *
+ * A request that comes before the directory or a nonce is there waits inside
+ * the session. badNonce is retried with the nonce of the answer (at most 10
+ * times). URLs must have the directory's scheme; requests to http:// URLs are refused unless
+ * the directory itself is http (never in production).
+ */
+#ifndef CM_ACME_SESSION_H
+#define CM_ACME_SESSION_H
+
+#include "base/buf.h"
+#include "crypto/key.h"
+#include "net/http.h"
+#include "pg/json.h"
+
+typedef struct CmAcmeSession CmAcmeSession;
+
+typedef struct CmAcmeDirectory
+{
+	char	   *new_nonce;
+	char	   *new_account;
+	char	   *new_order;
+	char	   *revoke_cert;
+	char	   *key_change;		/* NULL when missing */
+	char	   *renewal_info;	/* NULL when missing */
+	char	   *terms_of_service;	/* NULL when missing */
+	bool		external_account_required;
+} CmAcmeDirectory;
+
+typedef enum CmAcmeTarget
+{
+	CM_ACME_URL,				/* the url of the request */
+	CM_ACME_NEW_ACCOUNT,		/* or one of the directory's */
+	CM_ACME_NEW_ORDER,
+	CM_ACME_REVOKE_CERT
+} CmAcmeTarget;
+
+/* What the server answered, or that it did not. */
+typedef struct CmAcmeReply
+{
+	CmStatus	status;			/* CM_OK: 2xx. CM_REFUSED: problem document. CM_NETWORK: no (whole) answer. CM_PROTOCOL: nonsense. CM_LIMIT: 429/503 */
+	int			code;			/* HTTP status, 0 without an answer */
+	char		problem_type[64];	/* without the URN prefix: "rateLimited"; "" when there is none */
+	char		location[1024]; /* Location header, or "" */
+	char		url[1024];		/* where the request went */
+	int64_t		retry_after;	/* seconds, -1 when not said */
+	CmBuf		body;
+	CmBuf		headers;
+} CmAcmeReply;
+
+typedef void (*CmAcmeDone) (CmAcmeReply *reply, void *arg);
+
+typedef struct CmAcmeRequest
+{
+	CmAcmeTarget target;
+	const char *url;			/* for CM_ACME_URL */
+	const char *payload;		/* JSON; NULL = POST-as-GET */
+	const char *accept;			/* NULL, or "application/pem-certificate-chain" */
+	const CmKey *key;			/* account key (or certificate key for revocation); must live until done */
+	const char *kid;			/* account URL; NULL: the JWK goes into the header */
+	/* newAccount only: external account binding, made when the URL is known */
+	const char *eab_kid;
+	CmSlice		eab_mac_key;
+	int64_t		timeout_ms;		/* 0 = 60 s */
+	size_t		max_body;		/* 0 = 256 KiB */
+} CmAcmeRequest;
+
+extern CmAcmeSession *cm_acme_session_create(CmLoop *loop, const char *directory_url, const char *trust_anchors, CmStatus *st);
+extern void cm_acme_session_destroy(CmAcmeSession *session);
+extern const CmAcmeDirectory *cm_acme_session_directory(const CmAcmeSession *session);	/* NULL before it was fetched */
+/* Arguments are copied, but for the key. Returns false only for bad arguments or lack of memory; every other failure comes to done. */
+extern bool cm_acme_post(CmAcmeSession *session, const CmAcmeRequest *request, CmAcmeDone done, void *arg, CmStatus *st);
+
+#endif

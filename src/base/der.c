@@ -1,0 +1,628 @@
+/*
+ * der.c - reading and writing DER (X.690), strictly and without OpenSSL.
+ *
+ * Runs in every process; the writer is on the path of every private
+ * certificate. The reader touches nothing but the bytes of the slice and
+ * leaves *rest and *out alone when it fails. The writer fails only through
+ * buf->failed. Nothing here recurses, so depth is the caller's affair.
+ */
+#include "base/der.h"
+
+#include <string.h>
+
+#include "base/datetime.h"
+
+/* Length octets behind the first: four carry 4 GB, more than any CmBuf holds. */
+#define LENGTH_OCTETS_MAX 4
+
+/* Decimal digits of the largest OID arc we read: 128 bits, a UUID under 2.25. */
+#define ARC_DIGITS_MAX 39
+/* The same arc as base-128 octets. */
+#define ARC_OCTETS_MAX 19
+
+bool
+cm_slice_equal(CmSlice a, CmSlice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* ---- reader ---- */
+
+/*
+ * Universal types have one encoding in DER: SEQUENCE, SET and three rare
+ * types are constructed, the others primitive. Number 0 is the end mark of
+ * BER's indefinite form, and numbers above 30 need the multi-octet form.
+ */
+static bool
+is_der_tag(uint8_t tag)
+{
+	/* bit n = universal number n: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, CHARACTER STRING */
+	const uint32_t constructed = (1u << 8) | (1u << 11) | (1u << 16) | (1u << 17) | (1u << 29);
+	uint8_t		number = tag & 0x1f;
+
+	if (number == 0x1f)
+		return false;
+	if ((tag & 0xc0) != 0)
+		return true;
+	if (number == 0)
+		return false;
+	return ((constructed >> number) & 1) == ((tag >> 5) & 1u);
+}
+
+bool
+cm_der_next(CmSlice *rest, CmDer *out)
+{
+	const uint8_t *p = rest->data;
+	size_t		header = 2;
+	size_t		len;
+
+	if (rest->len < 2 || !is_der_tag(p[0]))
+		return false;
+
+	len = p[1];
+	if (len >= 0x80)
+	{
+		size_t		octets = len & 0x7f;
+		size_t		i;
+
+		if (octets == 0 || octets > LENGTH_OCTETS_MAX || rest->len - 2 < octets)
+			return false;
+		if (p[2] == 0)
+			return false;		/* a leading zero: not minimal */
+		len = 0;
+		for (i = 0; i < octets; i++)
+			len = len << 8 | p[2 + i];
+		if (len < 0x80)
+			return false;		/* the short form was due */
+		header += octets;
+	}
+	if (len > rest->len - header)
+		return false;
+
+	out->tag = p[0];
+	out->content = cm_slice(p + header, len);
+	out->whole = cm_slice(p, header + len);
+	rest->data = p + header + len;
+	rest->len -= header + len;
+	return true;
+}
+
+bool
+cm_der_expect(CmSlice *rest, uint8_t tag, CmDer *out)
+{
+	if (rest->len == 0 || rest->data[0] != tag)
+		return false;
+	return cm_der_next(rest, out);
+}
+
+bool
+cm_der_optional(CmSlice *rest, uint8_t tag, CmDer *out, bool *present)
+{
+	CmSlice		ahead = *rest;
+	CmDer		value;
+
+	*present = false;
+	if (rest->len == 0)
+		return true;
+	if (!cm_der_next(&ahead, &value))
+		return false;
+	if (value.tag != tag)
+		return true;
+	*present = true;
+	*out = value;
+	*rest = ahead;
+	return true;
+}
+
+/* IMPLICIT tags hide the type; the caller knows what a context tag stands for. */
+static bool
+is_type(const CmDer *v, uint8_t tag)
+{
+	return v->tag == tag || (v->tag & 0xe0) == 0x80;
+}
+
+bool
+cm_der_get_uint(const CmDer *v, uint64_t *out)
+{
+	const uint8_t *p = v->content.data;
+	size_t		len = v->content.len;
+	uint64_t	value = 0;
+
+	if (!is_type(v, CM_DER_INTEGER) && v->tag != CM_DER_ENUMERATED)
+		return false;
+	if (len == 0 || (p[0] & 0x80) != 0)
+		return false;
+	if (len > 1 && p[0] == 0)
+	{
+		if ((p[1] & 0x80) == 0)
+			return false;		/* not minimal */
+		p++;
+		len--;
+	}
+	if (len > sizeof(value))
+		return false;
+	while (len-- > 0)
+		value = value << 8 | *p++;
+	*out = value;
+	return true;
+}
+
+bool
+cm_der_get_bool(const CmDer *v, bool *out)
+{
+	if (!is_type(v, CM_DER_BOOLEAN) || v->content.len != 1)
+		return false;
+	if (v->content.data[0] != 0x00 && v->content.data[0] != 0xff)
+		return false;
+	*out = v->content.data[0] != 0;
+	return true;
+}
+
+/* Two digits at p, -1 when they are not. */
+static int
+two_digits(const uint8_t *p)
+{
+	if (p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9')
+		return -1;
+	return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+bool
+cm_der_get_time(const CmDer *v, int64_t *unix_seconds)
+{
+	const uint8_t *p = v->content.data;
+	int			f[7];			/* century, year, month, day, hour, minute, second */
+	int			first = v->tag == CM_DER_UTCTIME ? 1 : 0;
+	int			i;
+	int			year;
+	int64_t		t;
+	int			back[6];
+
+	if (v->tag == CM_DER_UTCTIME ? v->content.len != 13 :
+		(v->tag != CM_DER_GENERALIZEDTIME || v->content.len != 15))
+		return false;
+	for (i = first; i < 7; i++)
+	{
+		f[i] = two_digits(p);
+		if (f[i] < 0)
+			return false;
+		p += 2;
+	}
+	if (*p != 'Z')
+		return false;
+	if (first == 1)
+		f[0] = f[1] >= 50 ? 19 : 20;	/* RFC 5280 4.1.2.5.1 */
+	year = f[0] * 100 + f[1];
+	if (f[2] < 1 || f[2] > 12 || f[4] > 23 || f[5] > 59 || f[6] > 59)
+		return false;
+
+	/* A day that the month does not have comes back as another day. */
+	t = cm_time_from_civil(year, f[2], f[3], f[4], f[5], f[6]);
+	cm_time_to_civil(t, &back[0], &back[1], &back[2], &back[3], &back[4], &back[5]);
+	if (back[1] != f[2] || back[2] != f[3])
+		return false;
+	*unix_seconds = t;
+	return true;
+}
+
+/*
+ * One arc in base 128 as decimal text, of any size up to ARC_DIGITS_MAX.
+ * minus is taken off (40 or 80 for the first two arcs in one).
+ */
+static size_t
+arc_text(const uint8_t *p, size_t len, unsigned minus, char *dst)
+{
+	uint8_t		digits[ARC_DIGITS_MAX + 1];	/* little end first */
+	size_t		count = 1;
+	size_t		i;
+	size_t		d;
+
+	digits[0] = 0;
+	for (i = 0; i < len; i++)
+	{
+		unsigned	carry = p[i] & 0x7f;
+
+		for (d = 0; d < count; d++)
+		{
+			carry += digits[d] * 128u;
+			digits[d] = (uint8_t) (carry % 10);
+			carry /= 10;
+		}
+		while (carry > 0)
+		{
+			if (count >= ARC_DIGITS_MAX)
+				return 0;
+			digits[count++] = (uint8_t) (carry % 10);
+			carry /= 10;
+		}
+	}
+
+	/* minus is a multiple of ten, so only the tens and above change. */
+	for (d = 1, minus /= 10; minus > 0; d++)
+	{
+		if (digits[d] >= minus)
+		{
+			digits[d] = (uint8_t) (digits[d] - minus);
+			minus = 0;
+		}
+		else
+		{
+			digits[d] = (uint8_t) (digits[d] + 10 - minus);
+			minus = 1;
+		}
+	}
+	while (count > 1 && digits[count - 1] == 0)
+		count--;
+
+	for (d = 0; d < count; d++)
+		dst[d] = (char) ('0' + digits[count - 1 - d]);
+	return count;
+}
+
+bool
+cm_der_oid_text(CmSlice oid, char *dst, size_t dstsize)
+{
+	char		text[ARC_DIGITS_MAX];
+	size_t		pos = 0;
+	size_t		used = 0;
+
+	if (dstsize == 0)
+		return false;
+	dst[0] = '\0';
+	while (pos < oid.len)
+	{
+		size_t		start = pos;
+		size_t		count;
+		unsigned	root = 0;
+
+		while (pos < oid.len && (oid.data[pos] & 0x80) != 0)
+			pos++;
+		if (pos == oid.len || oid.data[start] == 0x80)
+			goto refuse;		/* cut within an arc, or padded */
+		pos++;
+
+		if (start == 0)
+		{
+			root = 2;
+			if (pos == 1 && oid.data[0] < 80)
+				root = oid.data[0] / 40;
+			if (dstsize < 3)
+				goto refuse;
+			dst[used++] = (char) ('0' + root);
+		}
+		count = arc_text(oid.data + start, pos - start, root * 40, text);
+		if (count == 0 || used + 1 + count >= dstsize)
+			goto refuse;
+		dst[used++] = '.';
+		memcpy(dst + used, text, count);
+		used += count;
+	}
+	dst[used] = '\0';
+	return used > 0;
+
+refuse:
+	dst[0] = '\0';
+	return false;
+}
+
+/* ---- writer ---- */
+
+/* Header octets to dst (room for 2 + LENGTH_OCTETS_MAX); how many, 0 when too long. */
+static size_t
+put_header(uint8_t *dst, uint8_t tag, size_t len)
+{
+	size_t		octets = 1;
+	size_t		i;
+
+	dst[0] = tag;
+	if (len < 0x80)
+	{
+		dst[1] = (uint8_t) len;
+		return 2;
+	}
+	while (octets < sizeof(len) && len >> (8 * octets) != 0)
+		octets++;
+	if (octets > LENGTH_OCTETS_MAX)
+		return 0;
+	dst[1] = (uint8_t) (0x80 | octets);
+	for (i = 0; i < octets; i++)
+		dst[2 + i] = (uint8_t) (len >> (8 * (octets - 1 - i)));
+	return 2 + octets;
+}
+
+/* Puts the header and makes room for the content. NULL when the buffer failed. */
+static uint8_t *
+start_value(CmBuf *buf, uint8_t tag, size_t len)
+{
+	size_t		header;
+	uint8_t    *content;
+
+	if (len > SIZE_MAX - 2 - LENGTH_OCTETS_MAX ||
+		!cm_buf_reserve(buf, len + (len < 0x80 ? 2 : 2 + LENGTH_OCTETS_MAX)))
+	{
+		buf->failed = true;
+		return NULL;
+	}
+	header = put_header(buf->data + buf->len, tag, len);
+	if (header == 0)
+	{
+		buf->failed = true;
+		return NULL;
+	}
+	content = buf->data + buf->len + header;
+	buf->len += header + len;
+	return content;
+}
+
+size_t
+cm_der_open(CmBuf *buf, uint8_t tag)
+{
+	if (cm_buf_reserve(buf, 2))
+	{
+		buf->data[buf->len++] = tag;
+		buf->data[buf->len++] = 0;
+	}
+	return buf->len;
+}
+
+/*
+ * Content of 128 octets and more moves up to make room for its length: a
+ * certificate has some six levels and moves about a kilobyte in all, which is
+ * cheaper than counting every length beforehand.
+ */
+void
+cm_der_close(CmBuf *buf, size_t mark)
+{
+	uint8_t		header[2 + LENGTH_OCTETS_MAX];
+	size_t		len;
+	size_t		size;
+
+	if (buf->failed)
+		return;
+	if (mark < 2 || mark > buf->len)
+	{
+		buf->failed = true;
+		return;
+	}
+	len = buf->len - mark;
+	if (len < 0x80)
+	{
+		buf->data[mark - 1] = (uint8_t) len;
+		return;
+	}
+	size = put_header(header, buf->data[mark - 2], len);
+	if (size == 0 || !cm_buf_reserve(buf, size - 2))
+	{
+		buf->failed = true;
+		return;
+	}
+	memmove(buf->data + mark + size - 2, buf->data + mark, len);
+	memcpy(buf->data + mark - 2, header, size);
+	buf->len += size - 2;
+}
+
+void
+cm_der_put(CmBuf *buf, uint8_t tag, const void *content, size_t len)
+{
+	uint8_t    *p = start_value(buf, tag, len);
+
+	if (p != NULL && len > 0)
+		memcpy(p, content, len);
+}
+
+void
+cm_der_put_slice(CmBuf *buf, uint8_t tag, CmSlice content)
+{
+	cm_der_put(buf, tag, content.data, content.len);
+}
+
+void
+cm_der_put_unsigned(CmBuf *buf, const uint8_t *big_endian, size_t len)
+{
+	static const uint8_t zero = 0;
+	uint8_t    *p;
+	size_t		sign;
+
+	while (len > 0 && *big_endian == 0)
+	{
+		big_endian++;
+		len--;
+	}
+	if (len == 0)
+	{
+		cm_der_put(buf, CM_DER_INTEGER, &zero, 1);
+		return;
+	}
+	sign = (*big_endian & 0x80) != 0 ? 1 : 0;
+	p = start_value(buf, CM_DER_INTEGER, len + sign);
+	if (p == NULL)
+		return;
+	if (sign != 0)
+		*p++ = 0;
+	memcpy(p, big_endian, len);
+}
+
+void
+cm_der_put_uint(CmBuf *buf, uint64_t value)
+{
+	uint8_t		bytes[8];
+	int			i;
+
+	for (i = 0; i < 8; i++)
+		bytes[i] = (uint8_t) (value >> (56 - 8 * i));
+	cm_der_put_unsigned(buf, bytes, sizeof(bytes));
+}
+
+void
+cm_der_put_bool(CmBuf *buf, bool value)
+{
+	uint8_t		byte = value ? 0xff : 0x00;
+
+	cm_der_put(buf, CM_DER_BOOLEAN, &byte, 1);
+}
+
+static void
+write_two(uint8_t **p, int value)
+{
+	*(*p)++ = (uint8_t) ('0' + value / 10);
+	*(*p)++ = (uint8_t) ('0' + value % 10);
+}
+
+void
+cm_der_put_time(CmBuf *buf, int64_t unix_seconds)
+{
+	int			year;
+	int			f[5];			/* month, day, hour, minute, second */
+	int			i;
+	uint8_t		text[15];
+	uint8_t    *p = text;
+	bool		utc;
+
+	cm_time_to_civil(unix_seconds, &year, &f[0], &f[1], &f[2], &f[3], &f[4]);
+	if (year < 0 || year > 9999)
+	{
+		buf->failed = true;
+		return;
+	}
+	utc = year >= 1950 && year <= 2049;
+	if (!utc)
+		write_two(&p, year / 100);
+	write_two(&p, year % 100);
+	for (i = 0; i < 5; i++)
+		write_two(&p, f[i]);
+	*p++ = 'Z';
+	cm_der_put(buf, utc ? CM_DER_UTCTIME : CM_DER_GENERALIZEDTIME, text, (size_t) (p - text));
+}
+
+void
+cm_der_put_bit_string(CmBuf *buf, const void *bits, size_t len)
+{
+	uint8_t    *p;
+
+	if (len == SIZE_MAX)
+	{
+		buf->failed = true;
+		return;
+	}
+	p = start_value(buf, CM_DER_BIT_STRING, len + 1);
+	if (p == NULL)
+		return;
+	*p++ = 0;
+	if (len > 0)
+		memcpy(p, bits, len);
+}
+
+void
+cm_der_put_named_bits(CmBuf *buf, uint32_t bits)
+{
+	uint8_t		content[5] = {0, 0, 0, 0, 0};
+	int			highest = -1;
+	int			i;
+
+	/* Named bit 0 is the most significant bit of the first octet. */
+	for (i = 0; i < 32; i++)
+	{
+		if ((bits >> i & 1) != 0)
+		{
+			content[1 + i / 8] |= (uint8_t) (0x80 >> (i % 8));
+			highest = i;
+		}
+	}
+	if (highest >= 0)
+		content[0] = (uint8_t) (7 - highest % 8);
+	cm_der_put(buf, CM_DER_BIT_STRING, content, highest < 0 ? 1 : (size_t) (2 + highest / 8));
+}
+
+/* Decimal digits plus add, as base-128 octets to dst; how many, 0 when too large. */
+static size_t
+arc_octets(const char *digits, size_t len, unsigned add, uint8_t *dst)
+{
+	uint8_t		groups[ARC_OCTETS_MAX];	/* little end first */
+	size_t		count = 1;
+	size_t		i;
+	size_t		g;
+
+	groups[0] = 0;
+	for (i = 0; i <= len; i++)
+	{
+		unsigned	factor = i < len ? 10 : 1;
+		unsigned	carry = i < len ? (unsigned) (digits[i] - '0') : add;
+
+		for (g = 0; g < count; g++)
+		{
+			carry += groups[g] * factor;
+			groups[g] = carry & 0x7f;
+			carry >>= 7;
+		}
+		while (carry > 0)
+		{
+			if (count >= ARC_OCTETS_MAX)
+				return 0;
+			groups[count++] = carry & 0x7f;
+			carry >>= 7;
+		}
+	}
+	for (g = 0; g < count; g++)
+		dst[g] = (uint8_t) (groups[count - 1 - g] | (g + 1 < count ? 0x80 : 0));
+	return count;
+}
+
+/* The digits of the next arc: no sign, no leading zero, "." or the end behind. */
+static size_t
+arc_length(const char *p)
+{
+	size_t		len = 0;
+
+	while (p[len] >= '0' && p[len] <= '9')
+		len++;
+	if (len == 0 || len > ARC_DIGITS_MAX || (len > 1 && p[0] == '0'))
+		return 0;
+	if (p[len] != '.' && p[len] != '\0')
+		return 0;
+	return len;
+}
+
+bool
+cm_der_put_oid(CmBuf *buf, const char *dotted)
+{
+	uint8_t		arc[ARC_OCTETS_MAX];
+	const char *p = dotted;
+	size_t		start = buf->len;
+	size_t		mark = cm_der_open(buf, CM_DER_OID);
+	unsigned	root;
+	size_t		len;
+	size_t		octets;
+
+	if (buf->failed)
+		return false;
+	if (p[0] < '0' || p[0] > '2' || p[1] != '.')
+		goto refuse;
+	root = (unsigned) (p[0] - '0');
+	p += 2;
+
+	len = arc_length(p);
+	/* Below roots 0 and 1 there are 40 arcs: the pair is written as one number. */
+	if (len == 0 || (root < 2 && (len > 2 || (len == 2 && p[0] >= '4'))))
+		goto refuse;
+	octets = arc_octets(p, len, root * 40, arc);
+	for (;;)
+	{
+		if (octets == 0 || !cm_buf_append(buf, arc, octets))
+			goto refuse;
+		p += len;
+		if (*p == '\0')
+			break;
+		p++;
+		len = arc_length(p);
+		if (len == 0)
+			goto refuse;
+		octets = arc_octets(p, len, 0, arc);
+	}
+	cm_der_close(buf, mark);
+	return !buf->failed;
+
+refuse:
+	buf->len = start;
+	buf->failed = true;
+	return false;
+}

@@ -1,0 +1,40 @@
+/*
+ * compat.h - differences between OpenSSL versions, and nothing else.
+ *
+ * Supported: 3.0 (Debian 12) to 3.6. What certmgr calls is the same in all of
+ * them, so there is little here; a file that needs an #if on the version of
+ * OpenSSL puts it here and gives it a name.
+ */
+#ifndef CM_CRYPTO_COMPAT_H
+#define CM_CRYPTO_COMPAT_H
+
+#include <openssl/opensslv.h>
+
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+#error "certmgr needs OpenSSL 3.0 or later"
+#endif
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+/* ML-DSA, ML-KEM and SLH-DSA came with 3.5. */
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+#define CM_OPENSSL_HAS_ML_DSA 1
+#endif
+
+/*
+ * 3.0.0 to 3.0.x report a failed malloc with the reason ERR_R_MALLOC_FAILURE;
+ * 3.1 and later call CRYPTO_malloc's own error the same. One test serves all.
+ */
+#define CM_ERR_IS_MEMORY(e) (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
+
+#endif

@@ -1,0 +1,545 @@
+/*
+ * rfc2136.c - the provider "rfc2136": dynamic updates (RFC 2136), signed with
+ * TSIG, sent to the zone's primary server.
+ *
+ * check runs in backends, apply and find_zone in the database worker and in
+ * CALL certmgr.work(); nothing is locked. What may fail: the configuration;
+ * servers that do not answer (the next one is tried); an update that is refused.
+ *
+ * config: server, zone, key_name, key_algorithm, ttl, timeout; nameservers,
+ * resolvers, propagation (propagation.c). secret: the TSIG secret in base64.
+ */
+#include "dns01/provider.h"
+
+#include "base/host.h"
+#include "dns01/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVERS_MAX 8
+#define ZONES_MAX 64
+/* A challenge lives for minutes; a short TTL lets a retry see the new value soon. */
+#define DEFAULT_TTL 60
+#define DEFAULT_TIMEOUT_S 10
+
+typedef struct Settings
+{
+	CmDns01Server servers[SERVERS_MAX];
+	int			nservers;
+	char		zones[ZONES_MAX][256];
+	int			nzones;
+	char		key_name[256];	/* "": not signed */
+	char		key_algorithm[32];
+	char	   *secret;			/* malloc'ed, wiped */
+	int			ttl;
+	int			timeout_ms;
+} Settings;
+
+/* One apply or find_zone under way. */
+typedef struct Task
+{
+	CmOp		op;
+	CmLoop	   *loop;
+	Settings	settings;
+	int			server;			/* the one that is asked */
+	CmDnsUpdate *records;		/* apply: copies */
+	int			count;
+	char		name[256];		/* find_zone: the name, lower case */
+	const char *suffix;			/* the part of it that is asked for */
+	char		referral[256];	/* a zone that the server gave away */
+	CmTimer    *timer;			/* a result that is there at once is told from the loop all the same */
+	CmDns01Result result;
+	CmDns01Done done;
+	void	   *arg;
+} Task;
+
+/* ---- configuration ---- */
+
+static void
+settings_free(Settings *s)
+{
+	if (s->secret != NULL)
+	{
+		cm_wipe(s->secret, strlen(s->secret));
+		free(s->secret);
+		s->secret = NULL;
+	}
+}
+
+/* Lower case, without the final dot. Not cm_host_canonical: zones and challenge names may hold underscores. */
+static bool
+canonical_name(const char *text, char dst[256])
+{
+	size_t		len = strlen(text);
+	uint8_t		wire[256];
+	size_t		wirelen;
+	size_t		i;
+
+	if (len > 1 && text[len - 1] == '.')
+		len--;
+	if (len == 0 || len > CM_HOST_MAX || !cm_dns_name_wire(text, wire, &wirelen) || wirelen < 2)
+		return false;
+	for (i = 0; i < len; i++)
+		dst[i] = text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i];
+	dst[len] = '\0';
+	return true;
+}
+
+static bool
+add_zone(Settings *s, const CmJson *item, CmStatus *st)
+{
+	char		shown[100];
+
+	if (item == NULL || cm_json_type(item) != CM_JSON_STRING)
+		return cm_fail(st, CM_INVALID, "\"zone\" must be a text or an array of texts");
+	if (s->nzones == ZONES_MAX)
+		return cm_fail(st, CM_LIMIT, "\"zone\" has more than %d entries", ZONES_MAX);
+	if (!canonical_name(cm_json_string(item), s->zones[s->nzones]))
+	{
+		cm_clean_text(shown, sizeof(shown), cm_json_string(item), strlen(cm_json_string(item)));
+		return cm_fail(st, CM_INVALID, "zone \"%s\" is not a DNS name", shown);
+	}
+	s->nzones++;
+	return true;
+}
+
+static bool
+read_zones(const CmJson *config, Settings *s, CmStatus *st)
+{
+	const CmJson *zone = cm_json_get(config, "zone");
+	int			i;
+
+	if (zone == NULL)
+		return true;
+	if (cm_json_type(zone) != CM_JSON_ARRAY)
+		return add_zone(s, zone, st);
+	for (i = 0; i < cm_json_length(zone); i++)
+	{
+		if (!add_zone(s, cm_json_at(zone, i), st))
+			return false;
+	}
+	return true;
+}
+
+static bool
+read_secret(Settings *s, CmSlice secret, CmStatus *st)
+{
+	/* What people paste from a key file often has a line end. */
+	while (secret.len > 0 && (secret.data[secret.len - 1] == '\n' || secret.data[secret.len - 1] == '\r' || secret.data[secret.len - 1] == ' '))
+		secret.len--;
+	if (secret.len == 0)
+		return cm_fail(st, CM_INVALID, "\"key_name\" is given, but no secret");
+	if (memchr(secret.data, '\0', secret.len) != NULL)
+		return cm_fail(st, CM_INVALID, "the secret is not base64");
+	s->secret = malloc(secret.len + 1);
+	if (s->secret == NULL)
+		return cm_fail(st, CM_MEMORY, "out of memory");
+	memcpy(s->secret, secret.data, secret.len);
+	s->secret[secret.len] = '\0';
+	return true;
+}
+
+static CmTsig
+tsig_of(const Settings *s)
+{
+	CmTsig		tsig = {s->key_name, s->key_algorithm, s->secret};
+
+	return tsig;
+}
+
+static bool
+read_key(const CmJson *config, CmSlice secret, Settings *s, CmStatus *st)
+{
+	const char *name;
+	const char *algorithm;
+	CmTsig		tsig;
+	CmTsigKey	key;
+	bool		ok;
+
+	if (!cm_dns01_text(config, "key_name", &name, st) || !cm_dns01_text(config, "key_algorithm", &algorithm, st))
+		return false;
+	if (name == NULL)
+	{
+		if (algorithm != NULL)
+			return cm_fail(st, CM_INVALID, "\"key_algorithm\" is given, but no \"key_name\"");
+		if (secret.len > 0)
+			return cm_fail(st, CM_INVALID, "a secret is given, but no \"key_name\"");
+		return true;
+	}
+	if (algorithm == NULL)
+		algorithm = "hmac-sha256";
+	if (!read_secret(s, secret, st))
+		return false;
+	tsig.name = name;
+	tsig.algorithm = algorithm;
+	tsig.secret = s->secret;
+	ok = cm_tsig_key_load(&tsig, &key, st);
+	cm_wipe(&key, sizeof(key));
+	if (!ok)
+		return false;
+	/* Both fit: the key was loaded. */
+	snprintf(s->key_name, sizeof(s->key_name), "%s", name);
+	snprintf(s->key_algorithm, sizeof(s->key_algorithm), "%s", algorithm);
+	return true;
+}
+
+/* s is zeroed. After a failure, too, settings_free is due. */
+static bool
+read_settings(const CmJson *config, CmSlice secret, Settings *s, CmStatus *st)
+{
+	static const char *const known[] = {
+		"server", "zone", "key_name", "key_algorithm", "ttl", "timeout", "nameservers", "resolvers", "propagation", NULL
+	};
+	int			timeout;
+
+	if (!cm_dns01_known_keys(config, known, st) ||
+		!cm_dns01_servers(config, "server", s->servers, SERVERS_MAX, &s->nservers, st))
+		return false;
+	if (s->nservers == 0)
+		return cm_fail(st, CM_INVALID, "configuration key \"server\" is missing");
+	/* RFC 2181 8: a TTL has 31 bits; a week is what anyone could want of a challenge. */
+	if (!read_zones(config, s, st) || !read_key(config, secret, s, st) ||
+		!cm_dns01_number(config, "ttl", 0, 604800, DEFAULT_TTL, &s->ttl, st) ||
+		!cm_dns01_number(config, "timeout", 1, 300, DEFAULT_TIMEOUT_S, &timeout, st))
+		return false;
+	s->timeout_ms = timeout * 1000;
+	return cm_dns01_check_propagation(config, st);
+}
+
+static bool
+check(const CmJson *config, CmSlice secret, CmStatus *st)
+{
+	Settings   *s = calloc(1, sizeof(Settings));
+	bool		ok;
+
+	if (s == NULL)
+		return cm_fail(st, CM_MEMORY, "out of memory");
+	ok = read_settings(config, secret, s, st);
+	settings_free(s);
+	free(s);
+	return ok;
+}
+
+/* ---- tasks ---- */
+
+static void
+task_free(Task *task)
+{
+	int			i;
+
+	for (i = 0; i < task->count; i++)
+	{
+		free((void *) (uintptr_t) task->records[i].name);
+		free((void *) (uintptr_t) task->records[i].value);
+	}
+	free(task->records);
+	settings_free(&task->settings);
+	free(task);
+}
+
+/* The queries of the task are operations of their own and dropped as such. */
+static void
+drop(CmOp *op)
+{
+	cm_op_end(op);
+	task_free((Task *) op);
+}
+
+static void
+finish(Task *task)
+{
+	cm_op_end(&task->op);
+	task->done(&task->result, task->arg);
+	task_free(task);
+}
+
+static void
+on_timer(void *arg)
+{
+	finish(arg);
+}
+
+static Task *
+task_create(CmLoop *loop, const CmJson *config, CmSlice secret, CmDns01Done done, void *arg, CmStatus *st)
+{
+	Task	   *task = calloc(1, sizeof(Task));
+
+	if (task == NULL)
+	{
+		cm_fail(st, CM_MEMORY, "out of memory");
+		return NULL;
+	}
+	task->loop = loop;
+	task->done = done;
+	task->arg = arg;
+	if (!read_settings(config, secret, &task->settings, st))
+	{
+		task_free(task);
+		return NULL;
+	}
+	return task;
+}
+
+/* An answer that only another server could better: none came, or it cannot work now. */
+static bool
+try_next_server(Task *task, const CmStatus *st, int rcode)
+{
+	if (st->code != CM_NETWORK && st->code != CM_UNSUPPORTED && rcode != CM_DNS_RCODE_SERVFAIL)
+		return false;
+	if (task->server + 1 >= task->settings.nservers)
+		return false;
+	task->server++;
+	return true;
+}
+
+/* ---- apply ---- */
+
+static void on_updated(CmDnsAnswer *answer, void *arg);
+
+/* Sends to the current server, or to one behind it. False and st when none is left. */
+static bool
+send_update(Task *task, CmStatus *st)
+{
+	const Settings *s = &task->settings;
+	CmTsig		tsig = tsig_of(s);
+
+	do
+	{
+		const CmDns01Server *server = &s->servers[task->server];
+
+		memset(st, 0, sizeof(*st));
+		if (cm_dns_update(task->loop, &server->addr, server->len, task->result.zone, task->records, task->count, s->ttl,
+						  s->key_name[0] != '\0' ? &tsig : NULL, s->timeout_ms, on_updated, task, st) != NULL)
+			return true;
+	} while (try_next_server(task, st, 0));
+	return false;
+}
+
+static void
+on_updated(CmDnsAnswer *answer, void *arg)
+{
+	Task	   *task = arg;
+
+	task->result.status = answer->status;
+	if (answer->status.code != CM_OK && try_next_server(task, &answer->status, answer->rcode) && send_update(task, &task->result.status))
+		return;
+	finish(task);
+}
+
+static bool
+copy_records(Task *task, const CmDns01Record *records, int count)
+{
+	task->records = calloc((size_t) count, sizeof(CmDnsUpdate));
+	if (task->records == NULL)
+		return false;
+	for (; task->count < count; task->count++)
+	{
+		CmDnsUpdate *copy = &task->records[task->count];
+		const CmDns01Record *record = &records[task->count];
+
+		copy->name = strdup(record->name);
+		copy->value = strdup(record->value);
+		copy->remove = record->remove;
+		if (copy->name == NULL || copy->value == NULL)
+		{
+			task->count++;		/* task_free frees what is there */
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+zone_listed(const Settings *s, const char *zone)
+{
+	int			i;
+
+	for (i = 0; i < s->nzones; i++)
+	{
+		if (strcmp(s->zones[i], zone) == 0)
+			return true;
+	}
+	return s->nzones == 0;
+}
+
+static bool
+apply(CmLoop *loop, const CmJson *config, CmSlice secret, const char *zone, const CmDns01Record *records, int count,
+	  CmDns01Done done, void *arg, CmStatus *st)
+{
+	Task	   *task;
+	CmStatus	own = CM_STATUS_INIT;
+	bool		ok;
+
+	if (count < 1)
+		return cm_fail(st, CM_INVALID, "there are no records to write");
+	task = task_create(loop, config, secret, done, arg, st);
+	if (task == NULL)
+		return false;
+	if (!canonical_name(zone, task->result.zone))
+		ok = cm_fail(&own, CM_INVALID, "zone \"%.100s\" is not a DNS name", zone);
+	else if (!zone_listed(&task->settings, task->result.zone))
+		ok = cm_fail(&own, CM_POLICY, "zone \"%.100s\" is not in \"zone\" of the configuration", zone);
+	else if (!copy_records(task, records, count))
+		ok = cm_fail(&own, CM_MEMORY, "out of memory");
+	else
+		ok = send_update(task, &own);
+	if (!ok)
+	{
+		if (st != NULL)
+			*st = own;
+		task_free(task);
+		return false;
+	}
+	cm_op_begin(&task->op, loop, drop);
+	return true;
+}
+
+/* ---- find_zone ---- */
+
+static void on_soa(CmDnsAnswer *answer, void *arg);
+
+static bool
+send_soa_query(Task *task, CmStatus *st)
+{
+	const Settings *s = &task->settings;
+
+	do
+	{
+		const CmDns01Server *server = &s->servers[task->server];
+
+		memset(st, 0, sizeof(*st));
+		if (cm_dns_query(task->loop, &server->addr, server->len, task->suffix, "SOA", false, s->timeout_ms, on_soa, task, st) != NULL)
+			return true;
+	} while (try_next_server(task, st, 0));
+	return false;
+}
+
+/* The name without its first label; NULL behind the last one. */
+static const char *
+parent_of(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot != NULL ? dot + 1 : NULL;
+}
+
+static void
+zone_found(Task *task, const char *zone)
+{
+	CmStatus   *st = &task->result.status;
+
+	memset(st, 0, sizeof(*st));
+	snprintf(task->result.zone, sizeof(task->result.zone), "%s", zone);
+	if (task->referral[0] != '\0' && strcmp(task->referral, zone) != 0 && cm_host_in_zone(task->referral, zone))
+	{
+		cm_fail(st, CM_INVALID, "\"%.100s\" lies in zone \"%.100s\", which server %s does not serve", task->name, task->referral,
+				task->settings.servers[task->server].text);
+		cm_fail_detail(st, "The server has zone \"%.100s\" and delegates \"%.100s\" to others.", zone, task->referral);
+		task->result.zone[0] = '\0';
+	}
+	finish(task);
+}
+
+static void
+on_soa(CmDnsAnswer *answer, void *arg)
+{
+	Task	   *task = arg;
+	CmStatus   *st = &task->result.status;
+
+	*st = answer->status;
+	if ((st->code != CM_OK || answer->rcode == CM_DNS_RCODE_SERVFAIL) && try_next_server(task, st, answer->rcode))
+		;						/* the same question, to the next server */
+	else if (st->code != CM_OK)
+	{
+		finish(task);
+		return;
+	}
+	else if (answer->authoritative && answer->cname[0] == '\0' && answer->soa[0] != '\0' && cm_host_in_zone(task->name, answer->soa))
+	{
+		/* In the answer section, or in the authority section of a negative answer: either way the zone the name lies in. */
+		zone_found(task, answer->soa);
+		return;
+	}
+	else
+	{
+		/* The first referral is the deepest one. */
+		if (task->referral[0] == '\0' && answer->referral[0] != '\0' && cm_host_in_zone(task->name, answer->referral))
+			memcpy(task->referral, answer->referral, sizeof(task->referral));
+		task->suffix = parent_of(task->suffix);
+		if (task->suffix == NULL)
+		{
+			cm_fail(st, CM_REFUSED, "server %s serves no zone that holds \"%.100s\"", task->settings.servers[task->server].text, task->name);
+			cm_fail_detail(st, "The last answer was %s. Check \"server\", or give \"zone\".", cm_dns_rcode_name(answer->rcode));
+			finish(task);
+			return;
+		}
+	}
+	if (!send_soa_query(task, st))
+		finish(task);
+}
+
+/* The configured zones know without asking. The result goes to task->result. */
+static void
+find_configured(Task *task)
+{
+	const Settings *s = &task->settings;
+	const char *best = NULL;
+	CmBuf		all;
+	int			i;
+
+	for (i = 0; i < s->nzones; i++)
+	{
+		if (cm_host_in_zone(task->name, s->zones[i]) && (best == NULL || strlen(s->zones[i]) > strlen(best)))
+			best = s->zones[i];
+	}
+	if (best != NULL)
+	{
+		snprintf(task->result.zone, sizeof(task->result.zone), "%s", best);
+		return;
+	}
+	cm_fail(&task->result.status, CM_INVALID, "\"%.150s\" is in none of the configured zones", task->name);
+	cm_buf_init(&all, 400);
+	for (i = 0; i < s->nzones && !all.failed; i++)
+		cm_buf_printf(&all, "%s%s", i == 0 ? "" : ", ", s->zones[i]);
+	cm_fail_detail(&task->result.status, "The zones are %s%s.", all.failed ? "" : cm_buf_cstr(&all), all.failed ? "many" : "");
+	cm_buf_free(&all);
+}
+
+static bool
+find_zone(CmLoop *loop, const CmJson *config, CmSlice secret, const char *name, CmDns01Done done, void *arg, CmStatus *st)
+{
+	Task	   *task = task_create(loop, config, secret, done, arg, st);
+	CmStatus	own = CM_STATUS_INIT;
+	bool		ok;
+
+	if (task == NULL)
+		return false;
+	if (!canonical_name(name, task->name))
+		ok = cm_fail(&own, CM_INVALID, "\"%.100s\" is not a DNS name", name);
+	else if (task->settings.nzones > 0)
+	{
+		find_configured(task);
+		task->timer = cm_timer_start(loop, 0, on_timer, task);
+		ok = task->timer != NULL || cm_fail(&own, CM_MEMORY, "out of memory");
+	}
+	else
+	{
+		task->suffix = task->name;
+		ok = send_soa_query(task, &own);
+	}
+	if (!ok)
+	{
+		if (st != NULL)
+			*st = own;
+		task_free(task);
+		return false;
+	}
+	cm_op_begin(&task->op, loop, drop);
+	return true;
+}
+
+const CmDns01Provider cm_dns01_rfc2136 = {
+	"rfc2136", check, apply, find_zone
+};

@@ -1,0 +1,67 @@
+/*
+ * compat.h - the differences between PostgreSQL 15 and 19, and nowhere else.
+ * One paragraph a shim: what changed, in which version. Include it after
+ * postgres.h. Nothing here runs code of its own.
+ */
+#ifndef CM_PG_COMPAT_H
+#define CM_PG_COMPAT_H
+
+#include "catalog/pg_database.h"
+#include "postmaster/bgworker.h"
+#include "storage/proc.h"
+#include "utils/acl.h"
+#include "utils/wait_event.h"
+
+/*
+ * 17 moved the number of a process out of PGPROC into MyProcNumber. The
+ * inverse, GetPGProcByNumber(), is the same everywhere.
+ */
+#if PG_VERSION_NUM >= 170000
+#define cm_my_procno() ((int) MyProcNumber)
+#else
+#define cm_my_procno() ((int) MyProc->pgprocno)
+#endif
+
+/*
+ * 17 lets an extension name its wait events (WaitEventExtensionNew); before,
+ * all of them are "Extension". Ask once a process and keep the answer: the
+ * call takes a lock. In 17 and later it allocates shared memory by name, so
+ * it is for processes attached to shared memory.
+ */
+#if PG_VERSION_NUM >= 170000
+#define cm_wait_event_new(name) WaitEventExtensionNew(name)
+#else
+#define cm_wait_event_new(name) PG_WAIT_EXTENSION
+#endif
+
+/*
+ * 16 replaced the ownership check of each kind of object by one for all
+ * (object_ownercheck).
+ */
+#if PG_VERSION_NUM >= 160000
+#define cm_database_ownercheck(database, role) object_ownercheck(DatabaseRelationId, (database), (role))
+#else
+#define cm_database_ownercheck(database, role) pg_database_ownercheck((database), (role))
+#endif
+
+/*
+ * 19 may let a command that needs a database for itself end the background
+ * workers in it that carry BGWORKER_INTERRUPTIBLE. Our hooks do the same in
+ * all versions; where the flag exists we carry it as well.
+ */
+#ifdef BGWORKER_INTERRUPTIBLE
+#define CM_BGWORKER_INTERRUPTIBLE BGWORKER_INTERRUPTIBLE
+#else
+#define CM_BGWORKER_INTERRUPTIBLE 0
+#endif
+
+/*
+ * DROP DATABASE that was interrupted leaves a row nobody can connect to,
+ * marked by datconnlimit = -2 (16, and the minor releases of 15 from
+ * August 2023). Older minor releases lack the name.
+ */
+#ifndef DATCONNLIMIT_INVALID_DB
+#define DATCONNLIMIT_INVALID_DB (-2)
+#endif
+
+#endif

@@ -1,0 +1,727 @@
+/*
+ * csr.c - certification requests: reading them, with proof of possession, and
+ * making them.
+ *
+ * Runs in backends and workers. A request comes from outside: it is read by
+ * our own DER reader (no OpenSSL object is made of it, which also halves the
+ * cost), bounded in size, and everything that would end up in a certificate is
+ * checked here. Fails with CM_INVALID for bytes that are no request, CM_POLICY
+ * for extensions and algorithms that are not taken, CM_MISMATCH when the
+ * signature is not of the request's key.
+ */
+#include "x509/csr.h"
+
+#include "base/encode.h"
+#include "crypto/compat.h"
+#include "crypto/digest.h"
+#include "x509/name.h"
+#include "x509/san.h"
+#include "x509/usage.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* Base64 takes 4/3; the rest is room for what "openssl req -text" writes above the block. */
+#define CSR_TEXT_MAX (4 * CM_CSR_MAX)
+/* CAs accept 100 names; checking more than a thousand is work for the asking. */
+#define CSR_NAMES_MAX 1000
+/* Chains have less than ten certificates. */
+#define CSR_PATH_LENGTH_MAX 255
+
+#define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
+
+static bool
+fail_malformed(CmStatus *st, const char *what)
+{
+	(void) cm_fail(st, CM_INVALID, "certificate request is not valid");
+	return cm_fail_detail(st, "%s", what);
+}
+
+/* ---- text ---- */
+
+static bool
+is_bare_der(CmSlice text)
+{
+	CmSlice		rest = text;
+	CmDer		v;
+
+	return cm_der_expect(&rest, CM_DER_SEQUENCE, &v) && rest.len == 0;
+}
+
+/* Other blocks are skipped: "openssl ecparam" writes EC PARAMETERS in front, and careless people their key. */
+static bool
+find_pem(CmSlice text, CmBuf *block, CmBuf *der, CmStatus *st)
+{
+	CmSlice		rest = text;
+	char		label[64];
+	bool		found = false;
+
+	for (;;)
+	{
+		CmStatus	pem = CM_STATUS_INIT;
+
+		cm_buf_reset(block);
+		if (!cm_pem_next(&rest, label, sizeof(label), block, &pem))
+		{
+			if (pem.code != CM_OK)
+			{
+				(void) cm_fail(st, pem.code, "%s", pem.reason);
+				return cm_fail_detail(st, "%s", pem.detail);
+			}
+			break;
+		}
+		if (strcmp(label, "CERTIFICATE REQUEST") != 0 && strcmp(label, "NEW CERTIFICATE REQUEST") != 0)
+			continue;
+		if (found)
+			return fail_malformed(st, "The text holds more than one certificate request.");
+		found = true;
+		if (!cm_buf_append(der, block->data, block->len))
+			return cm_fail(st, CM_MEMORY, "out of memory");
+	}
+	return found || fail_malformed(st, "The text holds no \"-----BEGIN CERTIFICATE REQUEST-----\" block.");
+}
+
+static bool
+check_size(size_t len, size_t max, CmStatus *st)
+{
+	if (len <= max)
+		return true;
+	(void) cm_fail(st, CM_LIMIT, "certificate request is too large");
+	return cm_fail_detail(st, "It has %zu bytes; at most %zu are allowed.", len, max);
+}
+
+bool
+cm_csr_from_text(CmSlice text, CmBuf *der, CmStatus *st)
+{
+	CmBuf		block;
+	size_t		start = der->len;
+	bool		ok;
+
+	if (!check_size(text.len, CSR_TEXT_MAX, st))
+		return false;
+	if (is_bare_der(text))
+	{
+		ok = check_size(text.len, CM_CSR_MAX, st) &&
+			(cm_buf_append(der, text.data, text.len) || cm_fail(st, CM_MEMORY, "out of memory"));
+	}
+	else
+	{
+		cm_buf_init_secret(&block, 0);	/* a private key may pass through */
+		ok = find_pem(text, &block, der, st) && check_size(der->len - start, CM_CSR_MAX, st);
+		cm_buf_free(&block);
+	}
+	if (!ok)
+		der->len = start;
+	return ok;
+}
+
+/* ---- signature algorithms ---- */
+
+typedef enum KeyKind
+{
+	KIND_NONE,
+	KIND_EC,
+	KIND_ED25519,
+	KIND_RSA
+} KeyKind;
+
+typedef struct SignatureAlg
+{
+	uint8_t		oid[10];		/* content */
+	uint8_t		len;
+	KeyKind		kind;			/* KIND_NONE: not taken */
+	int			hash;			/* bits; 0: the algorithm has its own */
+	const char *name;
+} SignatureAlg;
+
+#define PKCS1(n) {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, (n)}, 9
+#define ECDSA(n) {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, (n)}, 8
+
+/* Those with KIND_NONE are here to be called by name when they are refused. */
+static const SignatureAlg signature_algs[] = {
+	{ECDSA(2), KIND_EC, 256, "ecdsa-with-SHA256"},
+	{ECDSA(3), KIND_EC, 384, "ecdsa-with-SHA384"},
+	{ECDSA(4), KIND_EC, 512, "ecdsa-with-SHA512"},
+	{{0x2b, 0x65, 0x70}, 3, KIND_ED25519, 0, "Ed25519"},
+	{PKCS1(11), KIND_RSA, 256, "sha256WithRSAEncryption"},
+	{PKCS1(12), KIND_RSA, 384, "sha384WithRSAEncryption"},
+	{PKCS1(13), KIND_RSA, 512, "sha512WithRSAEncryption"},
+	{PKCS1(2), KIND_NONE, 128, "md2WithRSAEncryption"},
+	{PKCS1(4), KIND_NONE, 128, "md5WithRSAEncryption"},
+	{PKCS1(5), KIND_NONE, 160, "sha1WithRSAEncryption"},
+	{{0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01}, 7, KIND_NONE, 160, "ecdsa-with-SHA1"},
+	{{0x2b, 0x0e, 0x03, 0x02, 0x1d}, 5, KIND_NONE, 160, "sha1WithRSASignature"},
+	{PKCS1(10), KIND_NONE, 0, "RSASSA-PSS"},
+};
+
+#define SIGNATURE_ALG_COUNT (sizeof(signature_algs) / sizeof(signature_algs[0]))
+
+static bool
+fail_algorithm(const SignatureAlg *alg, CmSlice oid, CmStatus *st)
+{
+	char		dotted[128];
+
+	if (alg != NULL && alg->hash != 0)
+	{
+		(void) cm_fail(st, CM_POLICY, "certificate request is signed with \"%s\", which is too weak", alg->name);
+		return cm_fail_detail(st, "Requests must be signed with SHA-256, SHA-384, SHA-512 or Ed25519.");
+	}
+	if (alg == NULL && !cm_der_oid_text(oid, dotted, sizeof(dotted)))
+		return fail_malformed(st, "The signature algorithm is not an object identifier.");
+	(void) cm_fail(st, CM_UNSUPPORTED, "signature algorithm \"%s\" of the certificate request is not supported",
+				   alg == NULL ? dotted : alg->name);
+	return cm_fail_detail(st, "Supported are ECDSA and RSA PKCS #1 v1.5 with SHA-256, SHA-384 or SHA-512, and Ed25519.");
+}
+
+static bool
+read_algorithm(CmSlice identifier, const SignatureAlg **out, CmStatus *st)
+{
+	const SignatureAlg *alg = NULL;
+	CmSlice		rest = identifier;
+	CmDer		oid;
+	CmDer		v;
+	size_t		i;
+
+	if (!cm_der_expect(&rest, CM_DER_OID, &oid))
+		return fail_malformed(st, "The signature algorithm is not well formed.");
+	for (i = 0; i < SIGNATURE_ALG_COUNT && alg == NULL; i++)
+	{
+		if (cm_slice_equal(oid.content, cm_slice(signature_algs[i].oid, signature_algs[i].len)))
+			alg = &signature_algs[i];
+	}
+	if (alg == NULL || alg->kind == KIND_NONE)
+		return fail_algorithm(alg, oid.content, st);
+
+	/* RFC 5758, RFC 8410: no parameters; RFC 4055: NULL, and take absent ones too. */
+	if (alg->kind == KIND_RSA && rest.len > 0 &&
+		(!cm_der_expect(&rest, CM_DER_NULL, &v) || v.content.len != 0))
+		return fail_malformed(st, "The parameters of the signature algorithm must be NULL.");
+	if (rest.len != 0)
+		return fail_malformed(st, "The signature algorithm has parameters that it must not have.");
+	*out = alg;
+	return true;
+}
+
+static KeyKind
+key_kind(CmKeyAlg alg)
+{
+	switch (alg)
+	{
+		case CM_KEY_EC_P256:
+		case CM_KEY_EC_P384:
+		case CM_KEY_EC_P521:
+			return KIND_EC;
+		case CM_KEY_ED25519:
+			return KIND_ED25519;
+		case CM_KEY_RSA_2048:
+		case CM_KEY_RSA_3072:
+		case CM_KEY_RSA_4096:
+			return KIND_RSA;
+		default:
+			return KIND_NONE;
+	}
+}
+
+/* The hash that cm_verify takes for a key (key.h, cm_sign_algorithm). */
+static int
+default_hash(CmKeyAlg alg)
+{
+	switch (alg)
+	{
+		case CM_KEY_ED25519:
+			return 0;
+		case CM_KEY_EC_P384:
+			return 384;
+		case CM_KEY_EC_P521:
+			return 512;
+		default:
+			return 256;
+	}
+}
+
+/* ---- proof of possession ---- */
+
+/* The rare way, for a hash that cm_verify does not take with this key; slow (d2i_PUBKEY), but the only one that leaves key.c alone. */
+static bool
+verify_other_hash(CmSlice spki, int hash, CmSlice message, CmSlice signature, CmStatus *st)
+{
+	const EVP_MD *md = hash == 256 ? EVP_sha256() : hash == 384 ? EVP_sha384() : EVP_sha512();
+	const unsigned char *p = spki.data;
+	EVP_MD_CTX *ctx = NULL;
+	EVP_PKEY   *key;
+	bool		ready;
+	bool		good = false;
+
+	ERR_clear_error();
+	key = d2i_PUBKEY(NULL, &p, (long) spki.len);
+	if (key != NULL && p == spki.data + spki.len)
+		ctx = EVP_MD_CTX_new();
+	ready = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1;
+	if (ready)
+		good = EVP_DigestVerify(ctx, signature.data, signature.len, message.data, message.len) == 1;
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	if (!ready)
+		return cm_fail_crypto(st, "could not verify the signature of the certificate request");
+
+	/* A signature that is not even well formed (a negative result) is not of this key either. */
+	ERR_clear_error();
+	return good || cm_fail(st, CM_MISMATCH, "signature does not match");
+}
+
+static bool
+verify_default_hash(CmSlice spki, CmSlice message, CmSlice signature, CmStatus *st)
+{
+	CmKey	   *key = NULL;
+	bool		ok;
+
+	if (!cm_key_from_spki(spki, &key, st))
+		return false;
+	ok = cm_verify(key, message, signature, st);
+	cm_key_free(key);
+	return ok;
+}
+
+static bool
+check_possession(const CmCsr *csr, CmSlice info, const SignatureAlg *alg, CmSlice signature, CmStatus *st)
+{
+	CmStatus	why = CM_STATUS_INIT;
+
+	if (alg->kind != key_kind(csr->key_alg))
+	{
+		(void) cm_fail(st, CM_MISMATCH, "proof of possession failed");
+		return cm_fail_detail(st, "The signature algorithm \"%s\" of the certificate request does not fit its key (%s).",
+							  alg->name, cm_key_alg_name(csr->key_alg));
+	}
+	if (alg->hash == default_hash(csr->key_alg)
+		? verify_default_hash(csr->spki, info, signature, &why)
+		: verify_other_hash(csr->spki, alg->hash, info, signature, &why))
+		return true;
+	if (why.code == CM_MISMATCH)
+	{
+		(void) cm_fail(st, CM_MISMATCH, "proof of possession failed");
+		return cm_fail_detail(st, "The signature (%s) of the certificate request was not made by the key in it (%s).",
+							  alg->name, cm_key_alg_name(csr->key_alg));
+	}
+	(void) cm_fail(st, why.code, "%s", why.reason);
+	return cm_fail_detail(st, "%s", why.detail);
+}
+
+/* ---- extensions ---- */
+
+static bool
+read_sans(CmSlice value, CmCsr *csr, CmStatus *st)
+{
+	CmSlice		rest = value;
+	CmDer		names;
+	size_t		count = 0;
+
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &names) || rest.len != 0)
+		return fail_malformed(st, "subjectAltName is not well formed.");
+	if (!cm_san_check(names.content, &count, st))
+		return false;
+	if (count > CSR_NAMES_MAX)
+	{
+		(void) cm_fail(st, CM_LIMIT, "certificate request asks for too many names");
+		return cm_fail_detail(st, "It asks for %zu subject alternative names; at most %d are allowed.", count, CSR_NAMES_MAX);
+	}
+	csr->sans = names.content;
+	return true;
+}
+
+/* A BIT STRING of named bits: digitalSignature (0) to decipherOnly (8), at least one. */
+static bool
+read_key_usage(CmSlice value, CmCsr *csr, CmStatus *st)
+{
+	CmSlice		rest = value;
+	CmDer		v;
+	uint32_t	bits = 0;
+	size_t		nbits;
+	size_t		i;
+
+	if (!cm_der_expect(&rest, CM_DER_BIT_STRING, &v) || rest.len != 0 ||
+		v.content.len < 2 || v.content.len > 3 || v.content.data[0] > 7)
+		return fail_malformed(st, "keyUsage is not well formed.");
+	nbits = (v.content.len - 1) * 8;
+	for (i = 0; i < nbits; i++)
+	{
+		if ((v.content.data[1 + i / 8] & (0x80 >> (i % 8))) == 0)
+			continue;
+		if (i > 8 || i >= nbits - v.content.data[0])
+			return fail_malformed(st, "keyUsage has bits that mean nothing.");
+		bits |= 1u << i;
+	}
+	if (bits == 0)
+		return fail_malformed(st, "keyUsage asks for no usage.");
+	csr->has_key_usage = true;
+	csr->key_usage = bits;
+	return true;
+}
+
+static bool
+read_ext_key_usage(CmSlice value, CmCsr *csr, CmStatus *st)
+{
+	CmSlice		rest = value;
+	CmDer		v;
+	CmDer		oid;
+	char		dotted[256];
+
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &v) || rest.len != 0)
+		return fail_malformed(st, "extKeyUsage is not well formed.");
+	rest = v.content;
+	if (rest.len == 0)
+		return fail_malformed(st, "extKeyUsage asks for no usage.");
+	while (rest.len > 0)
+	{
+		if (!cm_der_expect(&rest, CM_DER_OID, &oid) || !cm_der_oid_text(oid.content, dotted, sizeof(dotted)))
+			return fail_malformed(st, "extKeyUsage holds something that is not an object identifier.");
+	}
+	csr->ext_key_usage = v.content;
+	return true;
+}
+
+static bool
+read_basic_constraints(CmSlice value, CmCsr *csr, CmStatus *st)
+{
+	CmSlice		rest = value;
+	CmDer		v;
+	CmDer		flag;
+	CmDer		length;
+	bool		present;
+	uint64_t	n;
+
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &v) || rest.len != 0)
+		return fail_malformed(st, "basicConstraints is not well formed.");
+	rest = v.content;
+	if (!cm_der_optional(&rest, CM_DER_BOOLEAN, &flag, &present) ||
+		(present && !cm_der_get_bool(&flag, &csr->ca)))
+		return fail_malformed(st, "basicConstraints is not well formed.");
+	if (!cm_der_optional(&rest, CM_DER_INTEGER, &length, &present) || rest.len != 0)
+		return fail_malformed(st, "basicConstraints is not well formed.");
+	if (present)
+	{
+		if (!csr->ca)
+			return fail_malformed(st, "basicConstraints has a path length but does not ask for a CA.");
+		if (!cm_der_get_uint(&length, &n) || n > CSR_PATH_LENGTH_MAX)
+			return fail_malformed(st, "The path length in basicConstraints is out of range (0 to 255).");
+		csr->path_length = (int) n;
+	}
+	csr->has_basic_constraints = true;
+	return true;
+}
+
+/* Ours is made by the issuer; theirs is looked at, and dropped. */
+static bool
+read_subject_key_id(CmSlice value, CmCsr *csr, CmStatus *st)
+{
+	CmSlice		rest = value;
+	CmDer		v;
+
+	(void) csr;
+	if (!cm_der_expect(&rest, CM_DER_OCTET_STRING, &v) || rest.len != 0)
+		return fail_malformed(st, "subjectKeyIdentifier is not well formed.");
+	return true;
+}
+
+typedef struct ExtensionReader
+{
+	uint8_t		arc;			/* 2.5.29.arc */
+	const char *name;
+	bool		(*read) (CmSlice value, CmCsr *csr, CmStatus *st);
+} ExtensionReader;
+
+static const ExtensionReader extension_readers[] = {
+	{17, "subjectAltName", read_sans},
+	{15, "keyUsage", read_key_usage},
+	{37, "extKeyUsage", read_ext_key_usage},
+	{19, "basicConstraints", read_basic_constraints},
+	{14, "subjectKeyIdentifier", read_subject_key_id},
+};
+
+#define EXTENSION_READER_COUNT (sizeof(extension_readers) / sizeof(extension_readers[0]))
+
+static bool
+fail_unknown_extension(CmSlice oid, CmStatus *st)
+{
+	char		dotted[256];
+	const char *name;
+
+	if (!cm_der_oid_text(oid, dotted, sizeof(dotted)))
+		return fail_malformed(st, "An extension is not named by an object identifier.");
+	name = cm_oid_name(dotted);
+	(void) cm_fail(st, CM_POLICY, "certificate request asks for extension \"%s\", which is not allowed", name == NULL ? dotted : name);
+	return cm_fail_detail(st, "Extension %s was asked for; allowed are subjectAltName, keyUsage, extKeyUsage, basicConstraints and subjectKeyIdentifier.", dotted);
+}
+
+/* Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING } */
+static bool
+read_extension(CmSlice extension, CmCsr *csr, unsigned *seen, CmStatus *st)
+{
+	CmSlice		rest = extension;
+	CmDer		oid;
+	CmDer		critical;
+	CmDer		value;
+	bool		present;
+	bool		flag;
+	size_t		i;
+
+	if (!cm_der_expect(&rest, CM_DER_OID, &oid) ||
+		!cm_der_optional(&rest, CM_DER_BOOLEAN, &critical, &present) ||
+		(present && !cm_der_get_bool(&critical, &flag)) ||
+		!cm_der_expect(&rest, CM_DER_OCTET_STRING, &value) || rest.len != 0)
+		return fail_malformed(st, "An extension is not well formed.");
+	for (i = 0; i < EXTENSION_READER_COUNT; i++)
+	{
+		const ExtensionReader *reader = &extension_readers[i];
+
+		if (oid.content.len != 3 || oid.content.data[0] != 0x55 ||
+			oid.content.data[1] != 0x1d || oid.content.data[2] != reader->arc)
+			continue;
+		if ((*seen & (1u << i)) != 0)
+		{
+			(void) fail_malformed(st, "");
+			return cm_fail_detail(st, "Extension %s is in it twice.", reader->name);
+		}
+		*seen |= 1u << i;
+		return reader->read(value.content, csr, st);
+	}
+	return fail_unknown_extension(oid.content, st);
+}
+
+/* The SET OF values of the extensionRequest attribute (RFC 2985 5.4.2): exactly one Extensions. */
+static bool
+read_extension_request(CmSlice values, CmCsr *csr, CmStatus *st)
+{
+	CmSlice		rest = values;
+	CmDer		extensions;
+	CmDer		extension;
+	unsigned	seen = 0;
+
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &extensions) || rest.len != 0)
+		return fail_malformed(st, "The extension request must hold exactly one list of extensions.");
+	rest = extensions.content;
+	while (rest.len > 0)
+	{
+		if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &extension))
+			return fail_malformed(st, "An extension is not well formed.");
+		if (!read_extension(extension.content, csr, &seen, st))
+			return false;
+	}
+	return true;
+}
+
+static bool
+read_attributes(CmSlice attributes, CmCsr *csr, CmStatus *st)
+{
+	static const uint8_t extension_request[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e};
+	CmSlice		rest = attributes;
+	CmDer		attribute;
+	CmDer		oid;
+	CmDer		values;
+	bool		seen = false;
+
+	while (rest.len > 0)
+	{
+		CmSlice		inner;
+
+		if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &attribute))
+			return fail_malformed(st, "An attribute is not well formed.");
+		inner = attribute.content;
+		if (!cm_der_expect(&inner, CM_DER_OID, &oid) || !cm_der_expect(&inner, CM_DER_SET, &values) || inner.len != 0)
+			return fail_malformed(st, "An attribute is not well formed.");
+		if (!cm_slice_equal(oid.content, cm_slice(extension_request, sizeof(extension_request))))
+			continue;
+		if (seen)
+			return fail_malformed(st, "It holds more than one extension request.");
+		seen = true;
+		if (!read_extension_request(values.content, csr, st))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the request ---- */
+
+/* CertificationRequestInfo ::= SEQUENCE { version, subject, subjectPKInfo, attributes [0] IMPLICIT SET OF } */
+static bool
+read_info(CmSlice info, CmCsr *csr, CmStatus *st)
+{
+	CmSlice		rest = info;
+	CmDer		v;
+	bool		present;
+	uint64_t	version;
+
+	if (!cm_der_expect(&rest, CM_DER_INTEGER, &v) || !cm_der_get_uint(&v, &version) || version != 0)
+		return fail_malformed(st, "Its version is not 0.");
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &v) || !cm_name_check(v.whole, NULL))
+		return fail_malformed(st, "Its subject is not well formed.");
+	csr->subject = v.whole;
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &v))
+		return fail_malformed(st, "Its public key is not well formed.");
+	csr->spki = v.whole;
+	/* RFC 2986 wants the attributes even when empty; some devices leave them out. */
+	if (!cm_der_optional(&rest, CM_DER_CONTEXT_CONS(0), &v, &present) || rest.len != 0)
+		return fail_malformed(st, "Its attributes are not well formed.");
+	if (!cm_key_spki_alg(csr->spki, &csr->key_alg, st))
+		return false;
+	if (key_kind(csr->key_alg) == KIND_NONE)
+	{
+		(void) cm_fail(st, CM_UNSUPPORTED, "public key of the certificate request is not supported");
+		return cm_fail_detail(st, "Supported are EC-P256, EC-P384, EC-P521, Ed25519 and RSA-2048, RSA-3072, RSA-4096.");
+	}
+	return !present || read_attributes(v.content, csr, st);
+}
+
+bool
+cm_csr_parse(CmSlice der, CmCsr *out, CmStatus *st)
+{
+	const SignatureAlg *alg = NULL;
+	CmSlice		rest = der;
+	CmDer		csr;
+	CmDer		info;
+	CmDer		identifier;
+	CmDer		bits;
+	CmSlice		signature;
+
+	memset(out, 0, sizeof(*out));
+	out->path_length = -1;
+	if (!check_size(der.len, CM_CSR_MAX, st))
+		return false;
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &csr))
+		return fail_malformed(st, "It is not a DER SEQUENCE.");
+	if (rest.len != 0)
+		return fail_malformed(st, "There are bytes behind its end.");
+	out->der = csr.whole;
+	rest = csr.content;
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &info) ||
+		!cm_der_expect(&rest, CM_DER_SEQUENCE, &identifier) ||
+		!cm_der_expect(&rest, CM_DER_BIT_STRING, &bits) || rest.len != 0)
+		return fail_malformed(st, "It is not a sequence of request, signature algorithm and signature.");
+	if (bits.content.len < 2 || bits.content.data[0] != 0)
+		return fail_malformed(st, "Its signature is not well formed.");
+	signature = cm_slice(bits.content.data + 1, bits.content.len - 1);
+
+	/* The signature last: it is what costs. */
+	return read_algorithm(identifier.content, &alg, st) &&
+		read_info(info.content, out, st) &&
+		check_possession(out, info.whole, alg, signature, st);
+}
+
+/* ---- making one ---- */
+
+static size_t
+open_extension(CmBuf *out, const char *oid, bool critical, size_t *value)
+{
+	size_t		mark = cm_der_open(out, CM_DER_SEQUENCE);
+
+	(void) cm_der_put_oid(out, oid);
+	if (critical)
+		cm_der_put_bool(out, true);
+	*value = cm_der_open(out, CM_DER_OCTET_STRING);
+	return mark;
+}
+
+static void
+put_extensions(CmBuf *out, CmSlice sans, bool empty_subject, bool ca, int path_length)
+{
+	size_t		mark;
+	size_t		value;
+	size_t		inner;
+
+	if (ca)
+	{
+		mark = open_extension(out, "2.5.29.19", true, &value);
+		inner = cm_der_open(out, CM_DER_SEQUENCE);
+		cm_der_put_bool(out, true);
+		if (path_length >= 0)
+			cm_der_put_uint(out, (uint64_t) path_length);
+		cm_der_close(out, inner);
+		cm_der_close(out, value);
+		cm_der_close(out, mark);
+
+		mark = open_extension(out, "2.5.29.15", true, &value);
+		cm_der_put_named_bits(out, CM_KU_KEY_CERT_SIGN | CM_KU_CRL_SIGN);
+		cm_der_close(out, value);
+		cm_der_close(out, mark);
+	}
+	if (sans.len > 0)
+	{
+		/* RFC 5280 4.2.1.6: critical when it is the only name. */
+		mark = open_extension(out, "2.5.29.17", empty_subject, &value);
+		cm_der_put_slice(out, CM_DER_SEQUENCE, sans);
+		cm_der_close(out, value);
+		cm_der_close(out, mark);
+	}
+}
+
+static void
+put_info(CmBuf *out, CmSlice subject, CmSlice spki, CmSlice sans, bool ca, int path_length)
+{
+	static const uint8_t empty_name[] = {CM_DER_SEQUENCE, 0};
+	size_t		info = cm_der_open(out, CM_DER_SEQUENCE);
+	size_t		attributes;
+	size_t		attribute;
+	size_t		set;
+	size_t		extensions;
+
+	if (subject.len == 0)
+		subject = cm_slice(empty_name, sizeof(empty_name));
+	cm_der_put_uint(out, 0);
+	(void) cm_buf_append(out, subject.data, subject.len);
+	(void) cm_buf_append(out, spki.data, spki.len);
+	attributes = cm_der_open(out, CM_DER_CONTEXT_CONS(0));
+	if (ca || sans.len > 0)
+	{
+		attribute = cm_der_open(out, CM_DER_SEQUENCE);
+		(void) cm_der_put_oid(out, OID_EXTENSION_REQUEST);
+		set = cm_der_open(out, CM_DER_SET);
+		extensions = cm_der_open(out, CM_DER_SEQUENCE);
+		put_extensions(out, sans, subject.len == sizeof(empty_name), ca, path_length);
+		cm_der_close(out, extensions);
+		cm_der_close(out, set);
+		cm_der_close(out, attribute);
+	}
+	cm_der_close(out, attributes);
+	cm_der_close(out, info);
+}
+
+bool
+cm_csr_build(const CmKey *key, CmSlice subject, CmSlice sans, bool ca, int path_length, CmBuf *der, CmStatus *st)
+{
+	CmBuf		info;
+	CmBuf		work;			/* the public key, then the signature */
+	CmSlice		alg = cm_sign_algorithm(cm_key_alg(key));
+	size_t		start = der->len;
+	size_t		mark;
+	bool		ok;
+
+	if (alg.len == 0)
+		return cm_fail(st, CM_UNSUPPORTED, "key of this kind cannot sign a certificate request");
+	if (subject.len > 0 && !cm_name_check(subject, st))
+		return false;
+	cm_buf_init(&info, 0);
+	cm_buf_init(&work, 0);
+	ok = cm_key_spki(key, &work, st);
+	if (ok)
+	{
+		put_info(&info, subject, cm_slice(work.data, work.len), sans, ca, path_length);
+		cm_buf_reset(&work);
+		ok = info.failed ? cm_fail(st, CM_MEMORY, "out of memory")
+			: cm_sign(key, cm_slice(info.data, info.len), &work, st);
+	}
+	if (ok)
+	{
+		mark = cm_der_open(der, CM_DER_SEQUENCE);
+		(void) cm_buf_append(der, info.data, info.len);
+		(void) cm_buf_append(der, alg.data, alg.len);
+		cm_der_put_bit_string(der, work.data, work.len);
+		cm_der_close(der, mark);
+		if (der->failed || work.failed)
+			ok = cm_fail(st, CM_MEMORY, "out of memory");
+	}
+	if (!ok)
+		der->len = start;
+	cm_buf_free(&info);
+	cm_buf_free(&work);
+	return ok;
+}

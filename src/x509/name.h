@@ -1,0 +1,33 @@
+/*
+ * name.h - distinguished names: RFC 4514 text to DER and back.
+ */
+#ifndef CM_X509_NAME_H
+#define CM_X509_NAME_H
+
+#include "base/buf.h"
+#include "base/der.h"
+#include "base/status.h"
+
+/*
+ * "CN=api.example.com,O=Example\, Inc.,C=DE" into a Name. RFC 4514 lists the
+ * last RDN first, so the DER holds them in reverse order. Short names of
+ * RFC 4514 and of OpenSSL, and dotted OIDs, any case; "+" makes a multi-valued RDN;
+ * "#hex" values are refused. PrintableString for C, serialNumber, dnQualifier; IA5String for DC and emailAddress; UTF8String otherwise. Upper bounds of RFC 5280 appendix A are checked.
+ * NULL or "" gives the empty Name (30 00).
+ */
+extern bool cm_name_parse(const char *text, CmBuf *der, CmStatus *st);
+extern bool cm_name_format(CmSlice der, CmBuf *text, CmStatus *st);
+/* The (last) CN's value as UTF-8; false when there is none (or it is not text, or holds a NUL). */
+extern bool cm_name_common_name(CmSlice der, CmBuf *text);
+/* Is this one well-formed Name and nothing else? Looks at the structure only: cheap, for names that are kept byte for byte. */
+extern bool cm_name_check(CmSlice der, CmStatus *st);
+
+/* Is this UTF-8 (RFC 3629: nothing overlong, no surrogates)? Counts the characters; chars may be NULL. */
+extern bool cm_utf8_check(CmSlice text, size_t *chars);
+/* Appends foreign text as valid, printable UTF-8: a backslash is doubled; controls, invisible characters, bytes that are not UTF-8 (or not ASCII, when ascii) become \XX. */
+extern void cm_utf8_put_escaped(CmBuf *out, CmSlice text, bool ascii);
+/* OpenSSL's names of objects: short or long name to dotted OID, dotted OID to short name (NULL when it has none). */
+extern bool cm_oid_from_name(const char *name, char *dotted, size_t size);
+extern const char *cm_oid_name(const char *dotted);
+
+#endif

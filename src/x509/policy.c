@@ -1,0 +1,652 @@
+/*
+ * policy.c - the one check of what may be issued (DESIGN, law L6).
+ *
+ * Runs in backends and in the worker, on the finished to-be-signed bytes. It
+ * reads them with the strict parser of certificate.c and shares nothing with
+ * tbs.c, which wrote them. Deny by default: what is not known, not readable or
+ * not named by the policy is refused with CM_POLICY. Locks nothing; allocates
+ * only what canonical names and messages need.
+ */
+#include "x509/policy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/datetime.h"
+#include "base/host.h"
+#include "x509/certificate.h"
+#include "x509/name.h"
+#include "x509/san.h"
+#include "x509/usage.h"
+
+/* Octets of a serial that has 64 random bits (CA/B Forum BR 7.1); and RFC 5280 4.1.2.2. */
+#define SERIAL_MIN 8
+#define SERIAL_MAX 20
+
+/* Of a name in a message: two of them fit into the detail of a status. */
+#define SHOWN_MAX 200
+
+/* Dotted OIDs in messages. */
+#define OID_TEXT_MAX 128
+
+/* What the checks hand on to each other. */
+typedef struct Check
+{
+	const CmPolicy *policy;
+	CmCertificate cert;
+	CmBuf		sans;			/* the certificate's names, canonical */
+	CmStatus   *st;
+} Check;
+
+static bool deny(const Check *check, const char *fmt,...) CM_PRINTF(2, 3);
+
+static bool
+deny(const Check *check, const char *fmt,...)
+{
+	char		detail[sizeof(check->st->detail)];
+	const char *holder = check->policy->holder;
+	va_list		args;
+
+	va_start(args, fmt);
+	(void) vsnprintf(detail, sizeof(detail), fmt, args);
+	va_end(args);
+	if (holder != NULL && holder[0] != '\0')
+		(void) cm_fail(check->st, CM_POLICY, "certificate is not allowed for %s", holder);
+	else
+		(void) cm_fail(check->st, CM_POLICY, "certificate is not allowed");
+	return cm_fail_detail(check->st, "%s", detail);
+}
+
+static bool
+fail_memory(const Check *check)
+{
+	return cm_fail(check->st, CM_MEMORY, "out of memory");
+}
+
+/* ---- text for messages ---- */
+
+static const char *
+show_name(CmSlice name, char shown[SHOWN_MAX])
+{
+	CmBuf		text;
+	CmStatus	ignored = CM_STATUS_INIT;
+
+	cm_buf_init(&text, 0);
+	if (cm_name_format(name, &text, &ignored))
+		cm_clean_text(shown, SHOWN_MAX, (const char *) text.data, text.len);
+	else
+		snprintf(shown, SHOWN_MAX, "(unreadable)");
+	cm_buf_free(&text);
+	return shown;
+}
+
+static const char *
+show_san(CmSlice name, char shown[SHOWN_MAX])
+{
+	CmBuf		text;
+	CmStatus	ignored = CM_STATUS_INIT;
+
+	cm_buf_init(&text, 0);
+	if (cm_san_format(name, &text, &ignored))
+		cm_clean_text(shown, SHOWN_MAX, (const char *) text.data, text.len);
+	else
+		snprintf(shown, SHOWN_MAX, "(unreadable)");
+	cm_buf_free(&text);
+	return shown;
+}
+
+static const char *
+show_time(int64_t t, char shown[SHOWN_MAX])
+{
+	int			year;
+	int			month;
+	int			day;
+	int			hour;
+	int			minute;
+	int			second;
+
+	cm_time_to_civil(t, &year, &month, &day, &hour, &minute, &second);
+	snprintf(shown, SHOWN_MAX, "%04d-%02d-%02d %02d:%02d:%02dZ", year, month, day, hour, minute, second);
+	return shown;
+}
+
+static const char *
+show_oid(CmSlice oid, char shown[OID_TEXT_MAX])
+{
+	if (!cm_der_oid_text(oid, shown, OID_TEXT_MAX))
+		snprintf(shown, OID_TEXT_MAX, "(unreadable)");
+	return shown;
+}
+
+/* Adds a name to a comma-separated list of SHOWN_MAX characters; what does not fit is left out. */
+static void
+add_to_list(const char *name, void *arg)
+{
+	char	   *list = arg;
+	size_t		used = strlen(list);
+
+	snprintf(list + used, SHOWN_MAX - used, "%s%s", used > 0 ? ", " : "", name);
+}
+
+static const char *
+show_usages(uint32_t key_usage, CmSlice ext_key_usage, char shown[SHOWN_MAX])
+{
+	shown[0] = '\0';
+	cm_usage_each(key_usage, ext_key_usage, add_to_list, shown);
+	if (shown[0] == '\0')
+		snprintf(shown, SHOWN_MAX, "none");
+	return shown;
+}
+
+/* ---- serial, algorithm, issuer, times, subject ---- */
+
+static bool
+check_serial(const Check *check)
+{
+	CmSlice		serial = check->cert.serial;
+
+	/* The parser refuses negative ones and more than 20 octets. */
+	if (serial.len == 1 && serial.data[0] == 0)
+		return deny(check, "The serial number is zero.");
+	/* External CAs may count as they like, and a short number is no proof of a poor one: of ours we know. */
+	if (!check->policy->foreign && serial.len < SERIAL_MIN)
+		return deny(check, "The serial number has %zu octets; %d to %d are allowed.", serial.len, SERIAL_MIN, SERIAL_MAX);
+	return true;
+}
+
+typedef struct Algorithm
+{
+	const char *der;			/* AlgorithmIdentifier, whole */
+	size_t		len;
+	bool		foreign_only;	/* our keys do not make it */
+} Algorithm;
+
+#define ALGORITHM(der, foreign_only) {der, sizeof(der) - 1, foreign_only}
+
+/* Signatures over SHA-256 and better, with the parameters that their RFCs prescribe. */
+static const Algorithm algorithms[] = {
+	ALGORITHM("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02", false),	/* ecdsa-with-SHA256 */
+	ALGORITHM("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03", false),	/* ecdsa-with-SHA384 */
+	ALGORITHM("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04", false),	/* ecdsa-with-SHA512 */
+	ALGORITHM("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00", false),	/* sha256WithRSAEncryption */
+	ALGORITHM("\x30\x05\x06\x03\x2b\x65\x70", false),	/* Ed25519 */
+	ALGORITHM("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00", true),	/* sha384WithRSAEncryption */
+	ALGORITHM("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00", true),	/* sha512WithRSAEncryption */
+	ALGORITHM("\x30\x05\x06\x03\x2b\x65\x71", true),	/* Ed448 */
+	ALGORITHM("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11", true),	/* ML-DSA-44 */
+	ALGORITHM("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12", true),	/* ML-DSA-65 */
+	ALGORITHM("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x13", true),	/* ML-DSA-87 */
+};
+
+static bool
+check_algorithm(const Check *check)
+{
+	CmSlice		algorithm = check->cert.signature_alg;
+	char		shown[OID_TEXT_MAX];
+	CmDer		outer;
+	CmDer		oid;
+	size_t		i;
+
+	for (i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+	{
+		if (cm_slice_equal(algorithm, cm_slice(algorithms[i].der, algorithms[i].len)))
+		{
+			if (check->policy->foreign || !algorithms[i].foreign_only)
+				return true;
+			break;
+		}
+	}
+	if (!cm_der_expect(&algorithm, CM_DER_SEQUENCE, &outer) || !cm_der_expect(&outer.content, CM_DER_OID, &oid))
+		return deny(check, "The signature algorithm is unreadable.");
+	return deny(check, "Signature algorithm %s is unknown or too weak; ECDSA and RSA with SHA-256 or better, and EdDSA, are allowed.",
+				show_oid(oid.content, shown));
+}
+
+static bool
+check_issuer(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	const CmCertificate *cert = &check->cert;
+	char		has[SHOWN_MAX];
+	char		wanted[SHOWN_MAX];
+
+	if (policy->issuer.len > 0 && !cm_slice_equal(cert->issuer, policy->issuer))
+		return deny(check, "The issuer is \"%s\" and must be \"%s\".", show_name(cert->issuer, has),
+					show_name(policy->issuer, wanted));
+	if (policy->authority_key_id.len > 0 && !cm_slice_equal(cert->authority_key_id, policy->authority_key_id))
+		return deny(check, "The authority key identifier is not the one of the issuer's key.");
+	return true;
+}
+
+static bool
+check_times(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	const CmCertificate *cert = &check->cert;
+	char		has[SHOWN_MAX];
+	char		bound[SHOWN_MAX];
+
+	if (cert->not_before > cert->not_after)
+		return deny(check, "The certificate ends before it begins.");
+	if (cert->not_before < policy->not_before)
+		return deny(check, "The certificate begins at %s, earlier than %s.", show_time(cert->not_before, has),
+					show_time(policy->not_before, bound));
+	if (cert->not_after > policy->not_after)
+		return deny(check, "The certificate ends at %s, later than %s.", show_time(cert->not_after, has),
+					show_time(policy->not_after, bound));
+	return true;
+}
+
+static bool
+check_subject(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	const CmCertificate *cert = &check->cert;
+	char		has[SHOWN_MAX];
+	char		wanted[SHOWN_MAX];
+
+	if (policy->check_subject && !cm_slice_equal(cert->subject, policy->subject))
+		return deny(check, "The subject is \"%s\" and must be \"%s\".", show_name(cert->subject, has),
+					show_name(policy->subject, wanted));
+	/* The empty Name is 30 00. */
+	if (cert->subject.len == 2 && (cert->ca || cert->sans.len == 0))
+		return deny(check, cert->ca ? "The subject of a CA certificate is empty." :
+					"There is neither a subject nor an alternative name.");
+	return true;
+}
+
+/* ---- names ---- */
+
+static bool
+check_sans(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	CmSlice		names = cm_slice(check->sans.data, check->sans.len);
+	CmStatus	inner = CM_STATUS_INIT;
+	char		shown[SHOWN_MAX];
+	CmSlice		rest;
+	CmDer		name;
+	size_t		count;
+
+	if (!policy->check_sans)
+	{
+		if (names.len == 0 || cm_san_check(names, &count, &inner))
+			return true;
+		return deny(check, "The subject alternative names are not valid: %s. %s", inner.reason, inner.detail);
+	}
+	rest = names;
+	while (rest.len > 0)
+	{
+		if (!cm_der_next(&rest, &name))
+			return deny(check, "The subject alternative names are unreadable.");
+		if (!cm_san_contains(policy->sans, name.whole))
+			return deny(check, "Name \"%s\" is not among the allowed names.", show_san(name.whole, shown));
+	}
+	rest = policy->sans;
+	while (policy->all_sans && rest.len > 0)
+	{
+		if (!cm_der_next(&rest, &name))
+			return deny(check, "The names that must be in the certificate are unreadable.");
+		if (!cm_san_contains(names, name.whole))
+			return deny(check, "Name \"%s\" is missing.", show_san(name.whole, shown));
+	}
+	return true;
+}
+
+/* Good for servers: serverAuth (1.3.6.1.5.5.7.3.1), any purpose (2.5.29.37.0), or no purposes listed. */
+static bool
+is_for_servers(const CmCertificate *cert)
+{
+	CmSlice		server = cm_slice("\x2b\x06\x01\x05\x05\x07\x03\x01", 8);
+	CmSlice		any = cm_slice("\x55\x1d\x25\x00", 4);
+	CmSlice		rest = cert->ext_key_usage;
+	CmDer		oid;
+
+	if (rest.len == 0)
+		return true;
+	while (cm_der_next(&rest, &oid))
+	{
+		if (cm_slice_equal(oid.content, server) || cm_slice_equal(oid.content, any))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Would a client take this common name for a host name or an address? Looser
+ * than the syntax of host names, since clients are. A single label counts where
+ * the certificate is good for servers: elsewhere it is a user's name.
+ */
+static bool
+looks_like_host(const CmCertificate *cert, const char *text)
+{
+	uint8_t		address[16];
+	size_t		len;
+
+	if (cm_address_parse(text, address, &len))
+		return true;
+	len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*");
+	if (len == 0 || text[len] != '\0')
+		return false;
+	return strchr(text, '.') != NULL || is_for_servers(cert);
+}
+
+/* One value of commonName. Clients of old fall back to it, so a host there must be an allowed one. */
+static bool
+check_common_name(const Check *check, const CmDer *value)
+{
+	CmStatus	ignored = CM_STATUS_INIT;
+	char		text[CM_HOST_MAX + 1];
+	char		shown[SHOWN_MAX];
+	CmSlice		cn = value->content;
+	CmBuf		name;
+	bool		found;
+
+	/* Two octets a character (BMPString) or four would hide a host name from us, and a NUL from others. */
+	if (value->tag != CM_DER_UTF8STRING && value->tag != CM_DER_PRINTABLESTRING && value->tag != CM_DER_IA5STRING)
+		return deny(check, "The common name is of an unusual string type.");
+	if (cn.len > 0 && memchr(cn.data, 0, cn.len) != NULL)
+		return deny(check, "The common name holds a zero octet.");
+	while (cn.len > 0 && cn.data[0] == ' ')
+		cn = cm_slice(cn.data + 1, cn.len - 1);
+	while (cn.len > 0 && cn.data[cn.len - 1] == ' ')
+		cn.len--;
+	if (cn.len >= sizeof(text))
+		return deny(check, "The common name is too long.");
+	memcpy(text, cn.data, cn.len);
+	text[cn.len] = '\0';
+	if (!looks_like_host(&check->cert, text))
+		return true;
+
+	cm_buf_init(&name, 0);
+	found = cm_san_parse(text, &name, &ignored) &&
+		cm_san_contains(cm_slice(check->sans.data, check->sans.len), cm_slice(name.data, name.len));
+	cm_buf_free(&name);
+	if (found)
+		return true;
+	cm_clean_text(shown, sizeof(shown), text, cn.len);
+	return deny(check, "The common name \"%s\" is not among the certificate's alternative names.", shown);
+}
+
+/* Every commonName of the subject, not just the one that people see. */
+static bool
+check_common_names(const Check *check)
+{
+	CmSlice		common_name = cm_slice("\x55\x04\x03", 3);
+	CmSlice		rest = check->cert.subject;
+	CmDer		name;
+	CmDer		rdn;
+	CmDer		pair;
+	CmDer		item;
+
+	if (!check->policy->check_sans || check->policy->check_subject)
+		return true;
+	if (!cm_der_next(&rest, &name))
+		return deny(check, "The subject is unreadable.");
+	while (name.content.len > 0)
+	{
+		if (!cm_der_next(&name.content, &rdn))
+			return deny(check, "The subject is unreadable.");
+		while (rdn.content.len > 0)
+		{
+			if (!cm_der_next(&rdn.content, &pair) || !cm_der_next(&pair.content, &item))
+				return deny(check, "The subject is unreadable.");
+			if (!cm_slice_equal(item.content, common_name))
+				continue;
+			if (!cm_der_next(&pair.content, &item))
+				return deny(check, "The subject is unreadable.");
+			if (!check_common_name(check, &item))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* ---- usages, key, CA ---- */
+
+static bool
+check_key_usage(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	const CmCertificate *cert = &check->cert;
+	uint32_t	excess = cert->key_usage & ~policy->key_usage;
+	CmSlice		none = cm_slice(NULL, 0);
+	char		has[SHOWN_MAX];
+	char		allowed[SHOWN_MAX];
+
+	if (!cert->ca && (cert->key_usage & CM_KU_KEY_CERT_SIGN) != 0)
+		return deny(check, "Key usage \"keyCertSign\" is for CA certificates only.");
+	if (cert->ca && (cert->key_usage & CM_KU_KEY_CERT_SIGN) == 0)
+		return deny(check, "The CA certificate does not have the key usage \"keyCertSign\".");
+	if (policy->any_usage)
+		return true;
+	if (excess != 0)
+		return deny(check, "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(excess, none, has),
+					show_usages(policy->key_usage, none, allowed));
+	/* RFC 5280 4.2.1.3: without the extension a key is good for everything. */
+	if (!cert->has_key_usage && policy->key_usage != 0)
+		return deny(check, "There is no key usage, which would allow all of them; allowed are: %s.",
+					show_usages(policy->key_usage, none, allowed));
+	return true;
+}
+
+static bool
+is_in_oids(CmSlice oids, CmSlice oid)
+{
+	CmDer		item;
+
+	while (cm_der_next(&oids, &item))
+	{
+		if (cm_slice_equal(item.whole, oid))
+			return true;
+	}
+	return false;
+}
+
+static bool
+check_ext_key_usage(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	CmSlice		rest = check->cert.ext_key_usage;
+	char		has[SHOWN_MAX];
+	char		allowed[SHOWN_MAX];
+	CmDer		oid;
+
+	if (policy->any_usage)
+		return true;
+	if (rest.len == 0 && policy->ext_key_usage.len > 0)
+		return deny(check, "There is no extended key usage, which would allow all of them; allowed are: %s.",
+					show_usages(0, policy->ext_key_usage, allowed));
+	while (rest.len > 0)
+	{
+		if (!cm_der_next(&rest, &oid))
+			return deny(check, "The extended key usage is unreadable.");
+		if (!is_in_oids(policy->ext_key_usage, oid.whole))
+			return deny(check, "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, oid.whole, has),
+						show_usages(0, policy->ext_key_usage, allowed));
+	}
+	return true;
+}
+
+static const char *
+show_key_algs(uint32_t key_algs, char shown[SHOWN_MAX])
+{
+	int			alg;
+
+	shown[0] = '\0';
+	for (alg = CM_KEY_NONE + 1; alg < CM_KEY_OTHER; alg++)
+	{
+		if ((key_algs & CM_KEY_ALG_BIT(alg)) != 0)
+			add_to_list(cm_key_alg_name((CmKeyAlg) alg), shown);
+	}
+	return shown;
+}
+
+static bool
+check_key(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	CmSlice		spki = check->cert.spki;
+	CmStatus	inner = CM_STATUS_INIT;
+	char		allowed[SHOWN_MAX];
+	CmKeyAlg	alg;
+
+	if (policy->spki.len > 0 && !cm_slice_equal(spki, policy->spki))
+		return deny(check, "The public key is not the one that was asked for.");
+	if (!cm_key_spki_alg(spki, &alg, &inner))
+		return deny(check, "The public key is not acceptable: %s. %s", inner.reason, inner.detail);
+	if (policy->key_algs != 0 && (policy->key_algs & CM_KEY_ALG_BIT(alg)) == 0)
+		return deny(check, "Key algorithm %s is not among the allowed ones: %s.",
+					alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), show_key_algs(policy->key_algs, allowed));
+	/* Whether a key of an unknown kind is weak nobody can tell; an external CA that certified it is taken at its word. */
+	if (policy->key_algs == 0 && alg == CM_KEY_OTHER && !policy->foreign)
+		return deny(check, "The public key is of an unknown kind; allowed are: %s.", show_key_algs(~0u, allowed));
+	return true;
+}
+
+static bool
+check_ca(const Check *check)
+{
+	const CmPolicy *policy = check->policy;
+	const CmCertificate *cert = &check->cert;
+
+	if (cert->ca && !policy->ca)
+		return deny(check, "It would be a CA certificate.");
+	if (!cert->ca && policy->ca)
+		return deny(check, "It is not a CA certificate.");
+	if (!cert->ca || policy->max_path_length < 0)
+		return true;
+	if (cert->path_length < 0)
+		return deny(check, "The path length is not limited; at most %d is allowed.", policy->max_path_length);
+	if (cert->path_length > policy->max_path_length)
+		return deny(check, "The path length is %d; at most %d is allowed.", cert->path_length, policy->max_path_length);
+	return true;
+}
+
+/* ---- extensions ---- */
+
+typedef enum Origin
+{
+	ORIGIN_ANY,					/* tbs.c writes it */
+	ORIGIN_FOREIGN,				/* only external CAs do */
+	ORIGIN_FOREIGN_CA			/* only they, and for CAs */
+} Origin;
+
+typedef struct KnownExtension
+{
+	const char *oid;			/* content */
+	size_t		len;
+	Origin		origin;
+} KnownExtension;
+
+#define EXTENSION(oid, origin) {oid, sizeof(oid) - 1, origin}
+
+static const KnownExtension known_extensions[] = {
+	EXTENSION("\x55\x1d\x13", ORIGIN_ANY),	/* basicConstraints */
+	EXTENSION("\x55\x1d\x0f", ORIGIN_ANY),	/* keyUsage */
+	EXTENSION("\x55\x1d\x25", ORIGIN_ANY),	/* extKeyUsage */
+	EXTENSION("\x55\x1d\x0e", ORIGIN_ANY),	/* subjectKeyIdentifier */
+	EXTENSION("\x55\x1d\x23", ORIGIN_ANY),	/* authorityKeyIdentifier */
+	EXTENSION("\x55\x1d\x11", ORIGIN_ANY),	/* subjectAltName */
+	EXTENSION("\x55\x1d\x1f", ORIGIN_ANY),	/* cRLDistributionPoints */
+	EXTENSION("\x2b\x06\x01\x05\x05\x07\x01\x01", ORIGIN_ANY),	/* authorityInfoAccess */
+	EXTENSION("\x55\x1d\x20", ORIGIN_FOREIGN),	/* certificatePolicies */
+	EXTENSION("\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02", ORIGIN_FOREIGN),	/* SCT list, 1.3.6.1.4.1.11129.2.4.2 */
+	EXTENSION("\x55\x1d\x2e", ORIGIN_FOREIGN),	/* freshestCRL */
+	EXTENSION("\x2b\x06\x01\x05\x05\x07\x01\x18", ORIGIN_FOREIGN),	/* TLS feature, RFC 7633 */
+	EXTENSION("\x55\x1d\x12", ORIGIN_FOREIGN),	/* issuerAltName */
+	EXTENSION("\x55\x1d\x38", ORIGIN_FOREIGN),	/* noRevAvail, RFC 9608 */
+	/* What a parent elsewhere may restrict its subordinate by: they only ever take something away. */
+	EXTENSION("\x55\x1d\x1e", ORIGIN_FOREIGN_CA),	/* nameConstraints */
+	EXTENSION("\x55\x1d\x21", ORIGIN_FOREIGN_CA),	/* policyMappings */
+	EXTENSION("\x55\x1d\x24", ORIGIN_FOREIGN_CA),	/* policyConstraints */
+	EXTENSION("\x55\x1d\x36", ORIGIN_FOREIGN_CA),	/* inhibitAnyPolicy */
+};
+
+static bool
+is_known(const Check *check, CmSlice oid)
+{
+	size_t		i;
+
+	for (i = 0; i < sizeof(known_extensions) / sizeof(known_extensions[0]); i++)
+	{
+		const KnownExtension *known = &known_extensions[i];
+
+		if (!cm_slice_equal(oid, cm_slice(known->oid, known->len)))
+			continue;
+		if (known->origin == ORIGIN_ANY)
+			return true;
+		return check->policy->foreign && (known->origin == ORIGIN_FOREIGN || check->policy->ca);
+	}
+	return false;
+}
+
+/* RFC 5280 says of these when they are critical; for certificates that we make it is a must. */
+static bool
+check_critical(const Check *check, const CmExtension *ext)
+{
+	bool		empty_subject = check->cert.subject.len == 2;
+
+	if (check->policy->foreign || ext->oid.len != 3)
+		return true;
+	if (ext->oid.data[2] == 19 && check->cert.ca && !ext->critical)
+		return deny(check, "The basic constraints of a CA certificate are not critical.");
+	if (ext->oid.data[2] == 15 && !ext->critical)
+		return deny(check, "The key usage is not critical.");
+	if (ext->oid.data[2] == 17 && ext->critical != empty_subject)
+		return deny(check, empty_subject ? "The subject alternative names are not critical although the subject is empty." :
+					"The subject alternative names are critical although there is a subject.");
+	return true;
+}
+
+static bool
+check_extensions(const Check *check)
+{
+	CmSlice		poison = cm_slice("\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03", 10);
+	CmSlice		rest = check->cert.extensions;
+	char		shown[OID_TEXT_MAX];
+	CmExtension ext;
+
+	while (rest.len > 0)
+	{
+		if (!cm_extension_next(&rest, &ext))
+			return deny(check, "An extension is unreadable.");
+		if (cm_slice_equal(ext.oid, poison))
+			return deny(check, "It is a precertificate (extension 1.3.6.1.4.1.11129.2.4.3).");
+		if (!is_known(check, ext.oid))
+			return deny(check, "Extension %s%s is not among the allowed ones.", show_oid(ext.oid, shown),
+						ext.critical ? " (critical)" : "");
+		if (!check_critical(check, &ext))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the whole ---- */
+
+bool
+cm_policy_check(CmSlice tbs, const CmPolicy *policy, CmStatus *st)
+{
+	CmStatus	own = CM_STATUS_INIT;
+	CmStatus	inner = CM_STATUS_INIT;
+	Check		check;
+	bool		ok;
+
+	check.policy = policy;
+	check.st = st != NULL ? st : &own;
+	if (!cm_tbs_parse(tbs, &check.cert, &inner))
+		return deny(&check, "It is unreadable: %s. %s", inner.reason, inner.detail);
+
+	cm_buf_init(&check.sans, 0);
+	ok = cm_san_canonical(check.cert.sans, &check.sans, &inner);
+	if (!ok && inner.code == CM_MEMORY)
+		(void) fail_memory(&check);
+	else if (!ok)
+		(void) deny(&check, "The subject alternative names are unreadable.");
+	ok = ok && check_extensions(&check) && check_serial(&check) && check_algorithm(&check) && check_issuer(&check) &&
+		check_times(&check) && check_ca(&check) && check_subject(&check) && check_sans(&check) &&
+		check_common_names(&check) && check_key(&check) && check_key_usage(&check) && check_ext_key_usage(&check);
+	cm_buf_free(&check.sans);
+	return ok;
+}

@@ -1,0 +1,39 @@
+/*
+ * policy.h - the one check of what may be issued (DESIGN, law L6).
+ *
+ * It reads the finished TBS, whatever path built it: our own builder, a CSR, a renewal, the answer of an external CA. Every extension that it does not know is
+ * refused. The failing status has code CM_POLICY and a detail that names the
+ * offending value and what would be allowed.
+ */
+#ifndef CM_X509_POLICY_H
+#define CM_X509_POLICY_H
+
+#include "base/der.h"
+#include "base/status.h"
+#include "crypto/key.h"
+
+typedef struct CmPolicy
+{
+	const char *holder;			/* for messages: subscriber "web" */
+	bool		check_subject;
+	CmSlice		subject;		/* Name that the certificate must have, when check_subject */
+	bool		check_sans;
+	CmSlice		sans;			/* every name of the certificate must be one of these, when check_sans */
+	bool		all_sans;		/* and each of these must be there */
+	uint32_t	key_usage;		/* allowed bits */
+	CmSlice		ext_key_usage;	/* allowed OIDs */
+	bool		any_usage;		/* usages are not checked (external CAs set their own) */
+	uint32_t	key_algs;		/* CM_KEY_ALG_BIT set; 0: any that is not weak */
+	bool		ca;				/* must be a CA certificate, or must not be one */
+	int			max_path_length;	/* for a CA certificate: -1 = any */
+	int64_t		not_before;		/* earliest */
+	int64_t		not_after;		/* latest: the issuer's own, or the longest lifetime */
+	CmSlice		spki;			/* must be this key; empty: any */
+	CmSlice		issuer;			/* must be this Name; empty: any */
+	CmSlice		authority_key_id;	/* must be this; empty: any */
+	bool		foreign;		/* certificate of an external CA: extensions such as SCTs and certificatePolicies are accepted */
+} CmPolicy;
+
+extern bool cm_policy_check(CmSlice tbs, const CmPolicy *policy, CmStatus *st);
+
+#endif
