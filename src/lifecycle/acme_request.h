@@ -1,0 +1,18 @@
+/*
+ * acme_request.h - handing a certificate to the ACME machine.
+ */
+#ifndef CM_LIFECYCLE_ACME_REQUEST_H
+#define CM_LIFECYCLE_ACME_REQUEST_H
+
+/*
+ * In the transaction that inserted the pending certificate and its body (CSR,
+ * sealed key, spki): inserts the order and its job. sans: text form with prefixes; throws CM_POLICY-like
+ * errors for names ACME cannot certify by DNS-01 (anything but DNS:).
+ */
+extern void cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count);
+/* Revocation at the external CA: a job of its own. */
+extern void cm_acme_request_revocation(int64 certificate_id);
+/* Cancel: the order ends as failed, its TXT records are cleaned up. */
+extern void cm_acme_cancel(int64 certificate_id);
+
+#endif

@@ -1,0 +1,12 @@
+/*
+ * crl.h - signing certificate revocation lists of private CAs.
+ */
+#ifndef CM_LIFECYCLE_CRL_H
+#define CM_LIFECYCLE_CRL_H
+
+#include "datatype/timestamp.h"
+
+/* Signs a new CRL of that CA and stores it; drops all but the last few. Returns its number; *next_refresh: when the next one is to be made. Throws. */
+extern int64 cm_crl_refresh(int64 ca_id, TimestampTz *next_refresh);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * job.h - work for the worker: one live row an object (table certmgr_private.job).
+ */
+#ifndef CM_STORE_JOB_H
+#define CM_STORE_JOB_H
+
+#include "datatype/timestamp.h"
+
+/* Makes a job due at that time, or an existing one due no later; wakes the worker when this transaction commits. */
+extern void cm_job_put(const char *kind, int64 target_id, TimestampTz due_at);
+
+typedef struct CmJobRow
+{
+	int64		id;
+	char		kind[24];
+	int64		target_id;
+	TimestampTz due_at;			/* as claimed */
+	int			attempt;
+	int64		lease_epoch;
+} CmJobRow;
+
+/* Claims at most limit due jobs that are not leased (FOR UPDATE SKIP LOCKED), until lease_until. Array in the current context. */
+extern CmJobRow *cm_job_claim(TimestampTz now, TimestampTz lease_until, int limit, int *count);
+/*
+ * Outcomes; all carry the lease: false when it was lost, then the caller's
+ * result must not be written. finish: the job is gone. again: due later (attempt
+ * is kept, or reset to 0 when progress). fail: attempt + 1, reason kept. A job that was made due earlier meanwhile keeps
+ * the earlier time.
+ */
+extern bool cm_job_finish(const CmJobRow *job);
+extern bool cm_job_again(const CmJobRow *job, TimestampTz due_at, bool progress);
+extern bool cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason);
+/* When the next unleased job is due (or a lease ends); DT_NOEND when there is none. */
+extern TimestampTz cm_job_next_due(void);
+
+#endif
