@@ -75,7 +75,9 @@ override autodepend =
 
 include $(PGXS)
 
-$(OBJS): | libraries
+$(OBJS): Makefile | libraries
+# PostgreSQL 15 declares SQL-callable functions without PGDLLEXPORT. The top floor holds nothing else that is extern.
+$(API:%=src/api/%.o): override CFLAGS += -fvisibility=default
 -include $(OBJS:.o=.d)
 
 else

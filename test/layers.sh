@@ -101,7 +101,7 @@ if (-e 'Makefile') {
 	my %listed;
 	for my $dir (sort keys %floor) {
 		my $var = uc $dir;
-		next unless $mk =~ /^\Q$var\E\s*=\s*(.*)$/m;
+		next unless $mk =~ /^\Q$var\E[ \t]*=[ \t]*(.*)$/m;
 		my $list = $1;
 		next if $list =~ /wildcard/;
 		$listed{"src/$dir/$_.c"} = 1 for split ' ', $list;

@@ -12,9 +12,10 @@
 #endif
 
 #include "acme/internal.h"
+#include "crypto/jws.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 /* Nobody has more; servers accept two or so. */
 #define MAX_CONTACTS 16
@@ -22,17 +23,16 @@
 
 /* A URL of the directory, on malloc. Those that are optional and not usable are as good as missing. */
 static bool
-directory_url(const CmJson *json, const char *key, bool plain_http, bool required, char **out, CmStatus *st)
+directory_url(const CmJson *json, const char *key, bool plain, bool required, char **out, CmStatus *st)
 {
 	const char *url = cm_json_get_string(json, key);
-	bool		usable;
+	bool		usable = url != NULL && cm_acme_url_allowed(url, plain);
 
-	usable = url != NULL && cm_acme_url_valid(url) && (strncasecmp(url, "https:", 6) == 0 || plain_http);
 	if (!usable && required)
 	{
 		cm_fail(st, CM_PROTOCOL, "the ACME server's directory has no usable \"%s\"", key);
 		if (url != NULL && cm_acme_url_valid(url))
-			cm_fail_detail(st, "It is a plain http URL, but the directory itself is https.");
+			cm_fail_detail(st, "Its scheme is not that of the directory's own URL.");
 		return false;
 	}
 	if (!usable)
@@ -42,17 +42,17 @@ directory_url(const CmJson *json, const char *key, bool plain_http, bool require
 }
 
 static bool
-read_directory(const CmJson *json, bool plain_http, CmAcmeDirectory *out, CmStatus *st)
+read_directory(const CmJson *json, bool plain, CmAcmeDirectory *out, CmStatus *st)
 {
 	const CmJson *meta = cm_json_get(json, "meta");
 	const char *terms = cm_json_get_string(meta, "termsOfService");
 
-	if (!directory_url(json, "newNonce", plain_http, true, &out->new_nonce, st) ||
-		!directory_url(json, "newAccount", plain_http, true, &out->new_account, st) ||
-		!directory_url(json, "newOrder", plain_http, true, &out->new_order, st) ||
-		!directory_url(json, "revokeCert", plain_http, false, &out->revoke_cert, st) ||
-		!directory_url(json, "keyChange", plain_http, false, &out->key_change, st) ||
-		!directory_url(json, "renewalInfo", plain_http, false, &out->renewal_info, st))
+	if (!directory_url(json, "newNonce", plain, true, &out->new_nonce, st) ||
+		!directory_url(json, "newAccount", plain, true, &out->new_account, st) ||
+		!directory_url(json, "newOrder", plain, true, &out->new_order, st) ||
+		!directory_url(json, "revokeCert", plain, false, &out->revoke_cert, st) ||
+		!directory_url(json, "keyChange", plain, false, &out->key_change, st) ||
+		!directory_url(json, "renewalInfo", plain, false, &out->renewal_info, st))
 		return false;
 	/* for people, not for us: any scheme of the web will do */
 	if (terms != NULL && cm_acme_url_valid(terms))
@@ -66,13 +66,13 @@ read_directory(const CmJson *json, bool plain_http, CmAcmeDirectory *out, CmStat
 }
 
 bool
-cm_acme_directory_parse(CmSlice body, bool plain_http, CmAcmeDirectory *out, CmStatus *st)
+cm_acme_directory_parse(CmSlice body, bool plain, CmAcmeDirectory *out, CmStatus *st)
 {
 	CmJson	   *json = cm_acme_body_parse(body, "the ACME server's directory", st);
 	bool		ok;
 
 	memset(out, 0, sizeof(*out));
-	ok = json != NULL && read_directory(json, plain_http, out, st);
+	ok = json != NULL && read_directory(json, plain, out, st);
 	cm_json_free(json);
 	if (!ok)
 		cm_acme_directory_free(out);
@@ -148,6 +148,19 @@ cm_acme_new_account_payload(const char *const *contacts, int count, bool agree, 
 }
 
 bool
+cm_acme_bind_account(const char *payload, const CmKey *key, const char *eab_kid, CmSlice mac_key, const char *url, CmBuf *out, CmStatus *st)
+{
+	size_t		end = (size_t) (strrchr(payload, '}') - payload);
+	bool		empty = strspn(payload, "{ \t\r\n") == end;
+
+	cm_buf_append(out, payload, end);
+	cm_buf_append_str(out, empty ? "\"externalAccountBinding\":" : ",\"externalAccountBinding\":");
+	if (!cm_jws_eab(key, eab_kid, mac_key, url, out, st))
+		return false;
+	return cm_buf_append_str(out, "}") || cm_fail(st, CM_MEMORY, "out of memory");
+}
+
+bool
 cm_acme_account_parse(CmSlice body, CmAcmeAccount *out, CmStatus *st)
 {
 	const char *orders;
@@ -161,7 +174,7 @@ cm_acme_account_parse(CmSlice body, CmAcmeAccount *out, CmStatus *st)
 		;
 	if (i == body.len)
 	{
-		strcpy(out->status, "valid");
+		snprintf(out->status, sizeof(out->status), "valid");
 		return true;
 	}
 	json = cm_acme_body_parse(body, "the account object", st);

@@ -76,6 +76,8 @@ read_challenge(const CmJson *challenge, CmAcmeAuthorization *out, CmStatus *st)
 		out->token = pstrdup(token);
 		return true;
 	}
+	if (url != NULL)
+		pfree(url);
 	out->challenge_status[0] = '\0';
 	if (strcmp(out->status, "pending") != 0)
 		return true;
@@ -86,7 +88,8 @@ static bool
 read_challenges(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
 {
 	const CmJson *list = cm_json_get(json, "challenges");
-	bool		dns01_error = false;
+	const CmJson *failed = NULL;
+	bool		dns01_failed = false;
 	int			i;
 
 	if (list != NULL && (cm_json_type(list) != CM_JSON_ARRAY || cm_json_length(list) > MAX_CHALLENGES))
@@ -100,17 +103,13 @@ read_challenges(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
 		if (dns01 && out->challenge_url == NULL && !read_challenge(challenge, out, st))
 			return false;
 		/* the error of our own challenge says more than that of another one */
-		if (out->error == NULL || (dns01 && !dns01_error))
+		if (cm_json_get(challenge, "error") != NULL && (failed == NULL || (dns01 && !dns01_failed)))
 		{
-			CmAcmeProblem *error = cm_acme_get_problem(challenge, "error");
-
-			if (error != NULL)
-			{
-				out->error = error;
-				dns01_error = dns01;
-			}
+			failed = challenge;
+			dns01_failed = dns01;
 		}
 	}
+	out->error = cm_acme_get_problem(failed, "error");
 	return true;
 }
 

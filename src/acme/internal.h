@@ -15,6 +15,8 @@
 
 /* Absolute, http or https, a host, no user, no fragment, printable ASCII, shorter than CM_ACME_URL_SIZE. */
 extern bool cm_acme_url_valid(const char *url);
+/* The same, and of the scheme that the server's directory has: http (plain) or https. */
+extern bool cm_acme_url_allowed(const char *url, bool plain);
 /* A body that must be a JSON object; free with cm_json_free. The status speaks of "what". */
 extern CmJson *cm_acme_body_parse(CmSlice body, const char *what, CmStatus *st);
 /* A member that must be such a URL if it is there at all; palloc'ed, NULL when missing. */
@@ -30,6 +32,10 @@ extern void cm_acme_problem_words(const CmJson *problem, char *dst, size_t size)
 extern void cm_acme_problem_fill(const CmJson *problem, CmAcmeProblem *out);	/* palloc */
 /* The member of that name as a problem (palloc), or NULL. */
 extern CmAcmeProblem *cm_acme_get_problem(const CmJson *object, const char *key);
+
+extern void cm_acme_reply_init(CmAcmeReply *reply, const char *url);
+/* All of a reply but its buffers, which are left empty. */
+extern void cm_acme_reply_judge(const CmHttpResponse *response, const char *url, bool plain, CmAcmeReply *reply);
 
 /* order.c: canonical form of a "dns" or "ip" identifier; dst needs CM_HOST_MAX + 1. */
 extern bool cm_acme_identifier_canonical(const char *type, const char *value, bool wildcard, char *dst, CmStatus *st);
@@ -61,8 +67,11 @@ extern bool cm_nonce_put(CmNoncePool *pool, const char *value, int64_t now);	/* 
 extern bool cm_nonce_take(CmNoncePool *pool, int64_t now, CmNonce *out);
 extern void cm_nonce_drop_until(CmNoncePool *pool, int64_t at);	/* those that came then or before */
 
-/* account.c: the directory (RFC 8555 7.1.1), strings on malloc. URLs must have that scheme. */
-extern bool cm_acme_directory_parse(CmSlice body, bool plain_http, CmAcmeDirectory *out, CmStatus *st);
+/* account.c: the directory (RFC 8555 7.1.1), strings on malloc. Its URLs must have the scheme that plain says. */
+extern bool cm_acme_directory_parse(CmSlice body, bool plain, CmAcmeDirectory *out, CmStatus *st);
 extern void cm_acme_directory_free(CmAcmeDirectory *directory);
+/* The payload of newAccount (an object) with the external account binding (RFC 8555 7.3.4) as its last member. */
+extern bool cm_acme_bind_account(const char *payload, const CmKey *key, const char *eab_kid, CmSlice mac_key, const char *url, CmBuf *out,
+								 CmStatus *st);
 
 #endif

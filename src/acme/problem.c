@@ -1,6 +1,6 @@
 /*
- * problem.c - problem documents (RFC 7807, RFC 8555 6.7) and what else may be
- * in any answer: URLs, states, times.
+ * problem.c - problem documents (RFC 7807, RFC 8555 6.7), what else may be in
+ * any answer (URLs, states, times), and what an answer as a whole means.
  *
  * Runs in the database worker. Locks nothing. Everything here is text of a
  * foreign origin: it is bounded, made printable, and never a reason to fail
@@ -16,9 +16,12 @@
 #include "acme/internal.h"
 #include "base/datetime.h"
 
+#include <curl/curl.h>
 #include <strings.h>
+#include <time.h>
 
 #define WORDS_MAX 1024			/* CmAcmeProblem.detail, without its NUL */
+#define MAX_RETRY_AFTER 86400	/* what asks for more is a mistake (some servers say a day and are ready in minutes) */
 #define JSON_MAX ((size_t) 8 * 1024)	/* CmAcmeProblem.json: it becomes a column that people read */
 
 /* Names as RFC 8555 6.7, RFC 9773 7 and the profiles draft spell them: servers have been seen to use another case. */
@@ -48,6 +51,12 @@ cm_acme_url_valid(const char *url)
 			return false;
 	/* a user name before the host would be a credential, or a trick on the reader */
 	return memchr(host, '@', strcspn(host, "/?")) == NULL;
+}
+
+bool
+cm_acme_url_allowed(const char *url, bool plain)
+{
+	return cm_acme_url_valid(url) && (strncasecmp(url, "http:", 5) == 0) == plain;
 }
 
 CmJson *
@@ -322,4 +331,112 @@ cm_acme_problem_parse(CmSlice body, CmAcmeProblem *out)
 		cm_acme_problem_fill(json, out);
 	cm_json_free(json);
 	return is;
+}
+
+/* ---- replies: what an answer means ---- */
+
+void
+cm_acme_reply_init(CmAcmeReply *reply, const char *url)
+{
+	memset(reply, 0, sizeof(*reply));
+	cm_buf_init(&reply->body, 0);
+	cm_buf_init(&reply->headers, 0);
+	reply->retry_after = -1;
+	if (url != NULL)
+		strlcpy(reply->url, url, sizeof(reply->url));
+}
+
+/* The problem document of an error, or what there is instead. */
+static void
+judge_error(const CmHttpResponse *response, CmAcmeReply *reply)
+{
+	CmJson	   *json = cm_json_parse(cm_slice(response->body.data, response->body.len), CM_ACME_BODY_MAX, NULL);
+	char		words[sizeof(reply->status.detail)] = "";
+	CmStatus   *st = &reply->status;
+	int			code = reply->code;
+	bool		problem = json != NULL && cm_acme_problem_is(json);
+
+	if (problem)
+	{
+		cm_acme_problem_type(json, reply->problem_type);
+		cm_acme_problem_words(json, words, sizeof(words));
+	}
+	cm_json_free(json);
+
+	if (code == 429 || code == 503 || strcmp(reply->problem_type, "rateLimited") == 0)
+		cm_fail(st, CM_LIMIT, code == 503 ? "the ACME server is not available for now" : "the ACME server asks for fewer requests");
+	else if (problem && (code < 500 || (reply->problem_type[0] != '\0' && strcmp(reply->problem_type, "serverInternal") != 0)))
+	{
+		/* some servers say 500 with errors of an order: the type counts, not the code */
+		if (reply->problem_type[0] != '\0')
+			cm_fail(st, CM_REFUSED, "the ACME server refused the request: \"%s\"", reply->problem_type);
+		else
+			cm_fail(st, CM_REFUSED, "the ACME server refused the request with HTTP status %d", code);
+	}
+	else if (code >= 300 && code < 400)
+		cm_fail(st, CM_PROTOCOL, "the ACME server redirected the request, which ACME does not know");
+	else if (problem)
+		cm_fail(st, CM_NETWORK, "the ACME server failed with HTTP status %d", code);
+	else
+		cm_fail(st, CM_NETWORK, "the ACME server answered with HTTP status %d and no problem document", code);
+	if (words[0] != '\0')
+		cm_fail_detail(st, "%s", words);
+}
+
+/* The Location header as an absolute URL of our scheme. */
+static bool
+read_location(const CmHttpResponse *response, const char *base, bool plain, char dst[CM_ACME_URL_SIZE])
+{
+	char		raw[CM_ACME_URL_SIZE];
+	char	   *resolved = NULL;
+	CURLU	   *url;
+	bool		ok;
+
+	dst[0] = '\0';
+	if (!cm_http_header(response, "Location", raw, sizeof(raw)))
+		return true;
+	/* an absolute one stays as it is, letter by letter: it goes into signatures */
+	if (cm_acme_url_valid(raw))
+		strlcpy(dst, raw, CM_ACME_URL_SIZE);
+	else
+	{
+		url = curl_url();
+		if (url != NULL && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+			curl_url_set(url, CURLUPART_URL, raw, 0) == CURLUE_OK &&
+			curl_url_get(url, CURLUPART_URL, &resolved, 0) == CURLUE_OK && strlen(resolved) < CM_ACME_URL_SIZE)
+			strlcpy(dst, resolved, CM_ACME_URL_SIZE);
+		curl_free(resolved);
+		curl_url_cleanup(url);
+	}
+	ok = cm_acme_url_allowed(dst, plain);
+	if (!ok)
+		dst[0] = '\0';
+	return ok;
+}
+
+void
+cm_acme_reply_judge(const CmHttpResponse *response, const char *url, bool plain, CmAcmeReply *reply)
+{
+	char		delay[64];
+
+	cm_acme_reply_init(reply, url);
+	if (response->status.code != CM_OK)
+	{
+		reply->status = response->status;
+		/* too large, not allowed, not trusted: in any case there was no answer, and another time there may be one */
+		if (reply->status.code != CM_MEMORY && reply->status.code != CM_PROTOCOL)
+			reply->status.code = CM_NETWORK;
+		return;
+	}
+	reply->code = response->code;
+	if (cm_http_header(response, "Retry-After", delay, sizeof(delay)) &&
+		!cm_time_parse_retry_after(delay, (int64_t) time(NULL), MAX_RETRY_AFTER, &reply->retry_after))
+		reply->retry_after = -1;
+	if (response->code < 200 || response->code > 299)
+	{
+		(void) read_location(response, url, plain, reply->location);
+		judge_error(response, reply);
+	}
+	else if (!read_location(response, url, plain, reply->location))
+		cm_fail(&reply->status, CM_PROTOCOL, "the Location header of the ACME server's answer is no URL of the directory's scheme");
 }

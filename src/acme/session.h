@@ -6,6 +6,9 @@
  * the session. badNonce is retried with the nonce of the answer (at most 10
  * times). URLs must have the directory's scheme; requests to http:// URLs are refused unless
  * the directory itself is http (never in production).
+ *
+ * A session is destroyed before its loop; inside a done callback is fine too.
+ * A directory serves for 24 h; a 404 on one of its URLs has it fetched again.
  */
 #ifndef CM_ACME_SESSION_H
 #define CM_ACME_SESSION_H
@@ -22,7 +25,7 @@ typedef struct CmAcmeDirectory
 	char	   *new_nonce;
 	char	   *new_account;
 	char	   *new_order;
-	char	   *revoke_cert;
+	char	   *revoke_cert;	/* NULL when missing */
 	char	   *key_change;		/* NULL when missing */
 	char	   *renewal_info;	/* NULL when missing */
 	char	   *terms_of_service;	/* NULL when missing */
@@ -34,19 +37,26 @@ typedef enum CmAcmeTarget
 	CM_ACME_URL,				/* the url of the request */
 	CM_ACME_NEW_ACCOUNT,		/* or one of the directory's */
 	CM_ACME_NEW_ORDER,
-	CM_ACME_REVOKE_CERT
+	CM_ACME_REVOKE_CERT,
+	CM_ACME_DIRECTORY			/* nothing is sent: done is called as soon as the directory is there (no key needed) */
 } CmAcmeTarget;
 
 /* What the server answered, or that it did not. */
 typedef struct CmAcmeReply
 {
-	CmStatus	status;			/* CM_OK: 2xx. CM_REFUSED: problem document. CM_NETWORK: no (whole) answer. CM_PROTOCOL: nonsense. CM_LIMIT: 429/503 */
+	/*
+	 * CM_OK: 2xx. CM_REFUSED: problem document. CM_LIMIT: 429, 503 or
+	 * "rateLimited". CM_NETWORK: no (whole) answer, another 5xx, an error
+	 * without problem document (code says which), or badNonce without end:
+	 * ask again later. CM_PROTOCOL: nonsense. CM_MEMORY, CM_CRYPTO: our side.
+	 */
+	CmStatus	status;
 	int			code;			/* HTTP status, 0 without an answer */
 	char		problem_type[64];	/* without the URN prefix: "rateLimited"; "" when there is none */
-	char		location[1024]; /* Location header, or "" */
+	char		location[1024]; /* Location header as an absolute URL, or "" */
 	char		url[1024];		/* where the request went */
-	int64_t		retry_after;	/* seconds, -1 when not said */
-	CmBuf		body;
+	int64_t		retry_after;	/* seconds, at most 24 h; -1 when not said */
+	CmBuf		body;			/* lives until the callback returns: move it out to keep it */
 	CmBuf		headers;
 } CmAcmeReply;
 
@@ -69,8 +79,11 @@ typedef struct CmAcmeRequest
 
 extern CmAcmeSession *cm_acme_session_create(CmLoop *loop, const char *directory_url, const char *trust_anchors, CmStatus *st);
 extern void cm_acme_session_destroy(CmAcmeSession *session);
-extern const CmAcmeDirectory *cm_acme_session_directory(const CmAcmeSession *session);	/* NULL before it was fetched */
+extern const CmAcmeDirectory *cm_acme_session_directory(const CmAcmeSession *session);	/* NULL before it was fetched; valid until the next dispatch */
 /* Arguments are copied, but for the key. Returns false only for bad arguments or lack of memory; every other failure comes to done. */
 extern bool cm_acme_post(CmAcmeSession *session, const CmAcmeRequest *request, CmAcmeDone done, void *arg, CmStatus *st);
+
+/* HTTP requests of all sorts that were sent so far. */
+extern int64_t cm_acme_session_requests(const CmAcmeSession *session);
 
 #endif

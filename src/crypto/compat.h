@@ -31,10 +31,7 @@
 #define CM_OPENSSL_HAS_ML_DSA 1
 #endif
 
-/*
- * 3.0.0 to 3.0.x report a failed malloc with the reason ERR_R_MALLOC_FAILURE;
- * 3.1 and later call CRYPTO_malloc's own error the same. One test serves all.
- */
+/* Who reports a failed malloc (the caller, or CRYPTO_malloc itself) differs; the reason does not. */
 #define CM_ERR_IS_MEMORY(e) (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
 
 #endif

@@ -13,8 +13,9 @@
 
 /* What was going on when time ran out: the last phase that was not reached. */
 static const char *
-phase(CURL *easy)
+phase(const CmHttp *http)
 {
+	CURL	   *easy = http->easy;
 	curl_off_t	at;
 
 	/* Latest first: a kept-alive connection skips the phases of its making. */
@@ -24,7 +25,7 @@ phase(CURL *easy)
 			return "receiving the answer";
 		return "waiting for the answer";
 	}
-	if (curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &at) == CURLE_OK && at > 0)
+	if (http->tls_started)
 		return "negotiating TLS";
 	if (curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &at) == CURLE_OK && at > 0)
 		return "connecting";
@@ -39,9 +40,9 @@ explain_timeout(CmHttp *http, CmStatus *st)
 	/* The same code stands for the low speed limit; that one strikes before the time is up. */
 	if (elapsed + 100 < http->timeout_ms)
 		return cm_fail(st, CM_NETWORK, "\"%s\" sent fewer than %ld bytes a second for %ld seconds while %s", http->host,
-					   CM_HTTP_LOW_SPEED, CM_HTTP_LOW_SPEED_S, phase(http->easy));
+					   CM_HTTP_LOW_SPEED, CM_HTTP_LOW_SPEED_S, phase(http));
 	return cm_fail(st, CM_NETWORK, "request to \"%s\" timed out after %lld ms while %s", http->host, (long long) http->timeout_ms,
-				   phase(http->easy));
+				   phase(http));
 }
 
 static bool
@@ -69,8 +70,13 @@ explain_trust(CmHttp *http, CmStatus *st)
 {
 	long		verify = X509_V_OK;
 
+	/*
+	 * A chain that does not verify fails inside the handshake and leaves its
+	 * reason here. Names are compared afterwards, by libcurl, while the value
+	 * is still the one it starts with (1) or, in later versions, the good one.
+	 */
 	curl_easy_getinfo(http->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
-	if (verify == X509_V_OK)
+	if (verify == X509_V_OK || verify == X509_V_ERR_UNSPECIFIED)
 		return cm_fail(st, CM_NETWORK, "TLS certificate of \"%s\" is of another host", http->host);
 	cm_fail(st, CM_NETWORK, "TLS certificate of \"%s\" is not trusted", http->host);
 	cm_fail_detail(st, "The verification said: %s.", X509_verify_cert_error_string(verify));

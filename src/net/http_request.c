@@ -89,6 +89,16 @@ body_part(char *data, size_t size, size_t count, void *arg)
 	return cm_buf_append(&http->response.body, data, len) ? len : 0;
 }
 
+/* libcurl makes the TLS context when the connection stands: its timers do not tell these phases apart. */
+static CURLcode
+tls_starts(CURL *easy, void *ssl_ctx, void *arg)
+{
+	(void) easy;
+	(void) ssl_ctx;
+	((CmHttp *) arg)->tls_started = true;
+	return CURLE_OK;
+}
+
 /* ---- options ---- */
 
 static bool
@@ -273,6 +283,8 @@ set_options(CmHttp *http, const CmHttpRequest *request)
 	SET(CURLOPT_OPENSOCKETDATA, http);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	SET(CURLOPT_CLOSESOCKETDATA, http->loop);
+	SET(CURLOPT_SSL_CTX_FUNCTION, tls_starts);
+	SET(CURLOPT_SSL_CTX_DATA, http);
 	return set_method(http, request) && set_tls(easy, request->trust_anchors);
 }
 

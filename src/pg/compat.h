@@ -64,4 +64,17 @@
 #define DATCONNLIMIT_INVALID_DB (-2)
 #endif
 
+/*
+ * 16 moved permission information out of range table entries into a list of
+ * its own (ExecInitRangeTable's third argument), 18 added the set of
+ * relations that pruning left.
+ */
+#if PG_VERSION_NUM >= 180000
+#define cm_exec_init_range_table(estate, entries) ExecInitRangeTable((estate), (entries), NIL, bms_make_singleton(1))
+#elif PG_VERSION_NUM >= 160000
+#define cm_exec_init_range_table(estate, entries) ExecInitRangeTable((estate), (entries), NIL)
+#else
+#define cm_exec_init_range_table(estate, entries) ExecInitRangeTable((estate), (entries))
+#endif
+
 #endif

@@ -130,9 +130,9 @@ cm_rows_bytea(const CmRows *rows, int row, int column)
 }
 
 Datum
-cm_datum_text(const char *text)
+cm_datum_text(const char *string)
 {
-	return text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
+	return string == NULL ? (Datum) 0 : CStringGetTextDatum(string);
 }
 
 Datum

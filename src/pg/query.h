@@ -51,7 +51,7 @@ extern bool cm_rows_bool(const CmRows *rows, int row, int column);
 extern bytea *cm_rows_bytea(const CmRows *rows, int row, int column);
 
 /* palloc'ed Datums from C values. */
-extern Datum cm_datum_text(const char *text);	/* NULL gives 0: say isnull */
+extern Datum cm_datum_text(const char *string);	/* NULL gives 0: say isnull */
 extern Datum cm_datum_bytea(const void *data, size_t len);
 extern Datum cm_datum_text_array(char *const *texts, int count);
 extern char **cm_text_array(Datum array, int *count);	/* NULL elements are refused */

@@ -30,6 +30,12 @@ extern CmJobRow *cm_job_claim(TimestampTz now, TimestampTz lease_until, int limi
 extern bool cm_job_finish(const CmJobRow *job);
 extern bool cm_job_again(const CmJobRow *job, TimestampTz due_at, bool progress);
 extern bool cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason);
+/* Keeps the lease until then; false when it was lost. The row stays locked to the end of the transaction. */
+extern bool cm_job_hold(const CmJobRow *job, TimestampTz lease_until);
+/* Gives the lease back, due now: nothing was done, or nothing is known. */
+extern bool cm_job_release(const CmJobRow *job);
+/* The same for all of them, when no engine of this database lives. Returns how many. */
+extern int	cm_job_release_all(void);
 /* When the next unleased job is due (or a lease ends); DT_NOEND when there is none. */
 extern TimestampTz cm_job_next_due(void);
 

@@ -112,13 +112,6 @@ scan_databases(TimestampTz now)
 	ListCell   *cell;
 	int			i;
 
-	/* A session found no slot for its database: have them all looked at again. */
-	if (cm_slot_take_overflow())
-	{
-		list_free(seen);
-		seen = NIL;
-	}
-
 	StartTransactionCommand();
 	(void) GetTransactionSnapshot();
 	relation = table_open(DatabaseRelationId, AccessShareLock);
@@ -424,6 +417,13 @@ cm_launcher_main(Datum arg)
 		}
 
 		now = GetCurrentTimestamp();
+		if (cm_slot_take_overflow())
+		{
+			/* A session found no slot for its database: have them all looked at again. */
+			list_free(seen);
+			seen = NIL;
+			next_scan = now;
+		}
 		if (now >= next_scan || TimestampDifferenceExceeds(now, next_scan, SCAN_MS))
 			scan_databases(now);
 		settle_starts();

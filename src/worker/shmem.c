@@ -20,6 +20,8 @@
 #include "worker/slot.h"
 
 CmWorkerShared *cm_shared = NULL;
+/* The setting as of the start of the server: shared memory does not grow when it is reloaded. */
+static int	nslots = 0;
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
 
@@ -27,7 +29,7 @@ static Size
 shared_size(void)
 {
 	return add_size(offsetof(CmWorkerShared, slot),
-					mul_size(sizeof(CmWorkerSlot), cm_guc_max_databases));
+					mul_size(sizeof(CmWorkerSlot), nslots));
 }
 
 static void
@@ -35,6 +37,7 @@ request_shared(void)
 {
 	if (previous_request)
 		previous_request();
+	nslots = cm_guc_max_databases;
 	RequestAddinShmemSpace(shared_size());
 	RequestNamedLWLockTranche("certmgr_worker", 1);
 }
@@ -55,7 +58,7 @@ startup_shared(void)
 		memset(cm_shared, 0, shared_size());
 		cm_shared->lock = &GetNamedLWLockTranche("certmgr_worker")->lock;
 		cm_shared->launcher_procno = -1;
-		cm_shared->nslots = cm_guc_max_databases;
+		cm_shared->nslots = nslots;
 		for (i = 0; i < cm_shared->nslots; i++)
 			cm_shared->slot[i].procno = -1;
 	}
@@ -115,6 +118,7 @@ cm_slot_reset(CmWorkerSlot *slot, Oid database)
 {
 	slot->database = database;
 	slot->state = CM_SLOT_UNKNOWN;
+	slot->guard = false;
 	slot->blockers = 0;
 	slot->pid = 0;
 	slot->procno = -1;
@@ -179,6 +183,7 @@ cm_slot_wake(Oid database)
 	slot = cm_slot_take(database);
 	if (slot != NULL)
 	{
+		slot->guard = false;
 		slot->wakes++;
 		slot->next_due = now;
 		if (slot->state == CM_SLOT_ABSENT || slot->state == CM_SLOT_MISMATCH)
@@ -216,7 +221,9 @@ cm_slot_block(Oid database)
 		return -1;
 
 	LWLockAcquire(cm_shared->lock, LW_EXCLUSIVE);
-	slot = cm_slot_take(database);
+	slot = cm_slot_find(database);
+	if (slot == NULL && (slot = cm_slot_take(database)) != NULL)
+		slot->guard = true;
 	if (slot != NULL)
 	{
 		slot->blockers++;
@@ -242,7 +249,10 @@ cm_slot_unblock(int number)
 	Assert(slot->blockers > 0);
 	slot->blockers--;
 	slot->wakes++;
-	if (slot->blockers == 0 && (slot->state == CM_SLOT_UNKNOWN || slot->state == CM_SLOT_IDLE || slot->state == CM_SLOT_CLOSED))
+	if (slot->guard && cm_slot_unused(slot))
+		cm_slot_reset(slot, InvalidOid);
+	else if (slot->blockers == 0 &&
+			 (slot->state == CM_SLOT_UNKNOWN || slot->state == CM_SLOT_IDLE || slot->state == CM_SLOT_CLOSED))
 	{
 		slot->state = CM_SLOT_UNKNOWN;
 		slot->not_before = 0;

@@ -82,12 +82,14 @@ cm_slot_launcher(bool running)
 bool
 cm_slot_place(Oid database)
 {
-	bool		placed;
+	CmWorkerSlot *slot;
 
 	LWLockAcquire(cm_shared->lock, LW_EXCLUSIVE);
-	placed = cm_slot_take(database) != NULL;
+	slot = cm_slot_take(database);
+	if (slot != NULL)
+		slot->guard = false;
 	LWLockRelease(cm_shared->lock);
-	return placed;
+	return slot != NULL;
 }
 
 /* The databases that have a slot; room for cm_slot_max() of them. */

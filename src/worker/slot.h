@@ -42,6 +42,7 @@ typedef struct CmWorkerSlot
 {
 	Oid			database;		/* InvalidOid: the slot is free */
 	CmSlotState state;
+	bool		guard;			/* made by a blocker only: free again after it */
 	uint32		epoch;			/* counts starts, also across databases */
 	uint32		wakes;			/* counts requests for work */
 	int			blockers;		/* transactions that want no worker here */

@@ -58,12 +58,6 @@ deny(const Check *check, const char *fmt,...)
 	return cm_fail_detail(check->st, "%s", detail);
 }
 
-static bool
-fail_memory(const Check *check)
-{
-	return cm_fail(check->st, CM_MEMORY, "out of memory");
-}
-
 /* ---- text for messages ---- */
 
 static const char *
@@ -483,6 +477,19 @@ show_key_algs(uint32_t key_algs, char shown[SHOWN_MAX])
 	return shown;
 }
 
+/* RSA of a length that we do not make: cm_key_spki_alg has judged its strength. */
+static bool
+is_rsa(CmSlice spki)
+{
+	CmSlice		rsa = cm_slice("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9);
+	CmDer		outer;
+	CmDer		algorithm;
+	CmDer		oid;
+
+	return cm_der_next(&spki, &outer) && cm_der_next(&outer.content, &algorithm) &&
+		cm_der_next(&algorithm.content, &oid) && cm_slice_equal(oid.content, rsa);
+}
+
 static bool
 check_key(const Check *check)
 {
@@ -500,7 +507,7 @@ check_key(const Check *check)
 		return deny(check, "Key algorithm %s is not among the allowed ones: %s.",
 					alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), show_key_algs(policy->key_algs, allowed));
 	/* Whether a key of an unknown kind is weak nobody can tell; an external CA that certified it is taken at its word. */
-	if (policy->key_algs == 0 && alg == CM_KEY_OTHER && !policy->foreign)
+	if (policy->key_algs == 0 && alg == CM_KEY_OTHER && !is_rsa(spki) && !policy->foreign)
 		return deny(check, "The public key is of an unknown kind; allowed are: %s.", show_key_algs(~0u, allowed));
 	return true;
 }
@@ -641,7 +648,7 @@ cm_policy_check(CmSlice tbs, const CmPolicy *policy, CmStatus *st)
 	cm_buf_init(&check.sans, 0);
 	ok = cm_san_canonical(check.cert.sans, &check.sans, &inner);
 	if (!ok && inner.code == CM_MEMORY)
-		(void) fail_memory(&check);
+		(void) cm_fail(check.st, CM_MEMORY, "out of memory");
 	else if (!ok)
 		(void) deny(&check, "The subject alternative names are unreadable.");
 	ok = ok && check_extensions(&check) && check_serial(&check) && check_algorithm(&check) && check_issuer(&check) &&

@@ -4,6 +4,9 @@
  * It reads the finished TBS, whatever path built it: our own builder, a CSR, a renewal, the answer of an external CA. Every extension that it does not know is
  * refused. The failing status has code CM_POLICY and a detail that names the
  * offending value and what would be allowed.
+ *
+ * A certificate without a usage extension is good for every use, so it is refused where the policy allows some usages only. Every CN that a
+ * client could take for a host is checked against the SANs, unless the subject is prescribed.
  */
 #ifndef CM_X509_POLICY_H
 #define CM_X509_POLICY_H

@@ -106,7 +106,7 @@ test_timer_reentrancy(void **state)
 	self = cm_timer_start(the_loop, 0, cancel_self_and_other, NULL);
 	other = cm_timer_start(the_loop, 0, cancel_self_and_other, NULL);
 	turn(the_loop);
-	turn(the_loop);
+	cm_loop_dispatch(the_loop);
 	assert_int_equal(calls, 1);
 	assert_int_equal(cm_loop_timeout(the_loop), -1);
 

@@ -72,7 +72,7 @@ sub settings
 	my $conf = '';
 	$conf .= "shared_preload_libraries = 'certmgr'\n" if $o{preload} // 1;
 	$conf .= "certmgr.master_key_file = '" . master_key($node) . "'\n" if $o{key} // 1;
-	$conf .= "certmgr.allowed_networks = '127.0.0.0/8'\nmax_prepared_transactions = 10\nlog_line_prefix = '%m [%p] %b %q%a '\n";
+	$conf .= "certmgr.allowed_networks = '127.0.0.0/8'\nrestart_after_crash = on\nmax_prepared_transactions = 10\nlog_line_prefix = '%m [%p] %b %q%a '\n";
 	$conf .= $o{conf} . "\n" if defined $o{conf};
 	return $conf;
 }

@@ -1,0 +1,73 @@
+/*
+ * init.c - what happens when the library is loaded: settings, and with
+ * shared_preload_libraries the worker floor. No OpenSSL, no curl, no key here:
+ * this runs in the postmaster.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "net/address.h"
+#include "pg/guc.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "worker/launcher.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+PG_FUNCTION_INFO_V1(certmgr_invalidate);
+
+static bool
+networks_ok(const char *list, char *why, size_t whysize)
+{
+	char		one[64];
+	const char *at = list;
+
+	while (*at != '\0')
+	{
+		size_t		len = strcspn(at, ",");
+		const char *begin = at;
+		size_t		size = len;
+		CmNetwork	network;
+		CmStatus	st = CM_STATUS_INIT;
+
+		while (size > 0 && *begin == ' ')
+			begin++, size--;
+		while (size > 0 && begin[size - 1] == ' ')
+			size--;
+		snprintf(one, sizeof(one), "%.*s", (int) size, begin);
+		if (!cm_network_parse(one, &network, &st))
+		{
+			snprintf(why, whysize, "\"%s\" is not a network such as 10.0.0.0/8.", one);
+			return false;
+		}
+		at += len;
+		if (*at == ',')
+			at++;
+	}
+	return true;
+}
+
+void
+_PG_init(void)
+{
+	cm_guc_define(networks_ok);
+	if (process_shared_preload_libraries_in_progress)
+		cm_worker_init();
+}
+
+/* Statement trigger of ca and subscriber: every session forgets what it keeps of them, once this transaction has committed. */
+Datum
+certmgr_invalidate(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called as a trigger")));
+	CacheInvalidateRelcacheByRelid(RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation));
+	PG_RETURN_POINTER(NULL);
+}

@@ -1,0 +1,109 @@
+/*
+ * acme_client.c - the CAs this engine talks to: one session and one opened
+ * account key each, kept as long as the engine lives or until the CA's row
+ * says something else. Engines only; opening a key needs a transaction.
+ */
+#include "postgres.h"
+
+#include "lifecycle/acme_work.h"
+#include "store/key.h"
+#include "utils/memutils.h"
+
+static void
+close_client(CmAcmeClients *clients, CmAcmeClient **link)
+{
+	CmAcmeClient *client = *link;
+
+	*link = client->next;
+	if (client->session != NULL)
+		cm_acme_session_destroy(client->session);
+	MemoryContextDelete(client->context);	/* and the key */
+}
+
+static void
+sweep(CmAcmeClients *clients)
+{
+	CmAcmeClient **link = &clients->first;
+
+	while (*link != NULL)
+	{
+		if ((*link)->stale && (*link)->refs == 0)
+			close_client(clients, link);
+		else
+			link = &(*link)->next;
+	}
+}
+
+static CmAcmeClient *
+open_client(CmAcmeClients *clients, const CmAcmeAccountRow *account)
+{
+	MemoryContext context = AllocSetContextCreate(clients->context, "certmgr ACME client", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CmAcmeClient *client = palloc0(sizeof(CmAcmeClient));
+
+	/* Nobody knows the context when this throws: it would stay until the engine ends. */
+	PG_TRY();
+	{
+		client->context = context;
+		client->account_id = account->id;
+		client->key_id = account->key_id;
+		client->config = pstrdup(account->ca_config);
+		client->key = cm_store_key_open(account->key_id);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	return client;
+}
+
+static bool
+open_session(CmAcmeClients *clients, CmAcmeClient *client, CmStatus *st)
+{
+	CmJson	   *config = cm_json_parse(cm_slice(client->config, strlen(client->config)), 0x100000, st);
+
+	if (config == NULL)
+		return false;
+	client->session = cm_acme_session_create(clients->loop, cm_json_get_string(config, "directory_url"), cm_json_get_string(config, "trust_anchors"), st);
+	cm_json_free(config);
+	return client->session != NULL;
+}
+
+CmAcmeClient *
+cm_acme_client_get(CmAcmeClients *clients, const CmAcmeAccountRow *account)
+{
+	CmAcmeClient *client;
+	CmStatus	st = CM_STATUS_INIT;
+
+	sweep(clients);
+	for (client = clients->first; client != NULL; client = client->next)
+	{
+		if (client->account_id != account->id || client->stale)
+			continue;
+		if (client->key_id == account->key_id && strcmp(client->config, account->ca_config) == 0)
+			return client;
+		client->stale = true;
+	}
+	client = open_client(clients, account);
+	if (!open_session(clients, client, &st))
+	{
+		MemoryContextDelete(client->context);
+		ereport(ERROR,
+				(errmsg_internal("%s", st.reason),
+				 st.detail[0] ? errdetail_internal("%s", st.detail) : 0));
+	}
+	client->next = clients->first;
+	clients->first = client;
+	return client;
+}
+
+void
+cm_acme_clients_close(CmAcmeClients *clients)
+{
+	while (clients->first != NULL)
+		close_client(clients, &clients->first);
+}

@@ -1,0 +1,420 @@
+/*
+ * acme_work.c - jobs in flight: the frame in which the steps of the ACME
+ * machine run, and what they have in common. Engines only.
+ *
+ * Callbacks of operations run on the event loop: they move the answer and
+ * count down, nothing else; nothing there may throw.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/pg_prng.h"
+#include "lifecycle/acme_work.h"
+#include "lifecycle/master_key.h"
+#include "pg/own.h"
+#include "store/acme_certificate.h"
+#include "store/dns_provider_row.h"
+#include "store/secret.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* Back-off of requests (base, cap): an overloaded server gets five minutes of quiet at most, since nobody waits longer gladly. */
+#define RETRY_BASE_MS 1000.0
+#define RETRY_CAP_MS 300000.0
+/* A server's Retry-After is law, but a day is enough for anybody. */
+#define RETRY_AFTER_MAX_S 86400
+
+#define CONFIG_MAX 0x100000		/* a jsonb configuration with trust anchors; far above any sane one */
+
+/* ---- operations ---- */
+
+static void
+free_op(void *object)
+{
+	CmOp	   *op = object;
+
+	cm_buf_free(&op->reply.body);
+	cm_buf_free(&op->reply.headers);
+}
+
+CmOp *
+cm_work_op(CmWork *work, CmOpKind kind)
+{
+	MemoryContext old = MemoryContextSwitchTo(work->step_context);
+	CmOwn	   *own = cm_own(free_op);
+	CmOp	   *op = palloc0(sizeof(CmOp));
+
+	if (work->nops >= CM_WORK_MAX_OPS)
+		elog(ERROR, "too many operations in one step");
+	cm_buf_init(&op->reply.body, 0);
+	cm_buf_init(&op->reply.headers, 0);
+	op->reply.retry_after = -1;
+	own->object = op;
+	op->work = work;
+	op->kind = kind;
+	work->ops[work->nops++] = op;
+	MemoryContextSwitchTo(old);
+	return op;
+}
+
+CmOp *
+cm_work_acme(CmWork *work, CmAcmeTarget target, const char *url, const char *payload)
+{
+	CmOp	   *op = cm_work_op(work, CM_OP_ACME);
+
+	op->request.target = target;
+	op->request.url = url;
+	op->request.payload = payload;
+	op->request.key = work->client->key;
+	op->request.kid = work->account->url;
+	return op;
+}
+
+static void
+answered(CmOp *op)
+{
+	CmWork	   *work = op->work;
+
+	op->answered = true;
+	if (--work->remaining == 0)
+		work->on_finished(work);
+}
+
+static void
+acme_done(CmAcmeReply *reply, void *arg)
+{
+	CmOp	   *op = arg;
+
+	op->reply = *reply;
+	cm_buf_init(&reply->body, reply->body.max);
+	cm_buf_init(&reply->headers, reply->headers.max);
+	answered(op);
+}
+
+static void
+dns_done(CmDns01Result *result, void *arg)
+{
+	CmOp	   *op = arg;
+
+	op->dns = *result;
+	answered(op);
+}
+
+static void
+start_op(CmOp *op)
+{
+	CmWork	   *work = op->work;
+	CmLoop	   *loop = work->clients->loop;
+	CmStatus	st = CM_STATUS_INIT;
+	bool		started = false;
+
+	switch (op->kind)
+	{
+		case CM_OP_ACME:
+			started = cm_acme_post(work->client->session, &op->request, acme_done, op, &st);
+			break;
+		case CM_OP_FIND_ZONE:
+			started = op->provider->find_zone(loop, op->config, op->secret, op->name, dns_done, op, &st);
+			break;
+		case CM_OP_APPLY:
+			started = op->provider->apply(loop, op->config, op->secret, op->zone, op->records, op->nrecords, dns_done, op, &st);
+			break;
+		case CM_OP_VISIBLE:
+			started = cm_dns01_visible(loop, op->config, op->zone, op->name, op->value, dns_done, op, &st);
+			break;
+	}
+	if (started)
+		return;
+	op->reply.status = st;
+	op->dns.status = st;
+	answered(op);
+}
+
+void
+cm_work_start(CmWork *work)
+{
+	/* One more than there are, so that none of them ends the step while others are still to be started. */
+	work->remaining = work->nops + 1;
+	for (int i = 0; i < work->nops; i++)
+		start_op(work->ops[i]);
+	if (--work->remaining == 0)
+		work->on_finished(work);
+}
+
+/* ---- a job in flight ---- */
+
+static void
+drop_client(CmWork *work)
+{
+	if (work->client != NULL)
+		work->client->refs--;
+	work->client = NULL;
+}
+
+/* Rows and operations of the last step are forgotten. */
+static void
+new_step(CmWork *work)
+{
+	drop_client(work);
+	work->nops = 0;
+	work->account = NULL;
+	work->order = NULL;
+	MemoryContextReset(work->step_context);
+}
+
+CmWork *
+cm_work_create(MemoryContext parent, const CmJobRow *job, CmAcmeClients *clients)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "certmgr job", ALLOCSET_SMALL_SIZES);
+	CmWork	   *work = MemoryContextAllocZero(context, sizeof(CmWork));
+
+	work->job = *job;
+	work->context = context;
+	work->step_context = AllocSetContextCreate(context, "certmgr step", ALLOCSET_DEFAULT_SIZES);
+	work->clients = clients;
+	return work;
+}
+
+void
+cm_work_free(CmWork *work)
+{
+	drop_client(work);
+	MemoryContextDelete(work->context);
+}
+
+typedef struct Kind
+{
+	const char *name;
+	CmFate		(*prepare) (CmWork *work);
+	CmFate		(*apply) (CmWork *work);
+} Kind;
+
+static const Kind kinds[] = {
+	{"acme_account", cm_acme_account_prepare, cm_acme_account_apply},
+	{"acme_order", cm_acme_order_prepare, cm_acme_order_apply},
+	{"acme_cleanup", cm_acme_cleanup_prepare, cm_acme_cleanup_apply},
+	{"acme_revoke", cm_acme_revoke_prepare, cm_acme_revoke_apply},
+};
+
+static const Kind *
+kind_of(const CmWork *work)
+{
+	for (int i = 0; i < lengthof(kinds); i++)
+	{
+		if (strcmp(kinds[i].name, work->job.kind) == 0)
+			return &kinds[i];
+	}
+	elog(ERROR, "unknown kind of job \"%s\"", work->job.kind);
+	return NULL;
+}
+
+bool
+cm_work_advance(CmWork *work)
+{
+	const Kind *kind = kind_of(work);
+	MemoryContext old = MemoryContextSwitchTo(work->step_context);
+	CmFate		fate = CM_FATE_NEXT;
+
+	/* Law L5: an outcome counts only under the lease it was claimed with. */
+	if (!cm_job_hold(&work->job, cm_after_ms(CM_LEASE_MS)))
+		fate = CM_FATE_RELEASED;
+	else if (work->nops > 0)
+		fate = kind->apply(work);
+
+	while (fate == CM_FATE_NEXT)
+	{
+		new_step(work);
+		fate = kind->prepare(work);
+	}
+	MemoryContextSwitchTo(old);
+	return fate == CM_FATE_IO;
+}
+
+void
+cm_work_crashed(CmWork *work, const char *message)
+{
+	/* Half a minute to five: what is wrong is on our side (sealed keys, a full disk), and will not be mended in a second. */
+	int64		ms = (int64) (cm_jitter(0.8, 1.2) * Min(30000.0 * (work->job.attempt + 1), RETRY_CAP_MS));
+
+	cm_job_fail(&work->job, cm_after_ms(ms), message);
+	if (strcmp(work->job.kind, "acme_order") == 0)
+	{
+		CmAcmeOrderRow *order = cm_acme_order_get(work->job.target_id);
+
+		if (order != NULL)
+			cm_acme_certificate_message(order->certificate_id, psprintf("%s; next attempt at %s", message, cm_time_words(cm_after_ms(ms))));
+	}
+	else if (strcmp(work->job.kind, "acme_account") == 0)
+	{
+		CmAcmeAccountRow *account = cm_acme_account_get(work->job.target_id);
+
+		if (account != NULL)
+			cm_acme_account_set_trouble(account, account->state, message, false);
+	}
+}
+
+/* ---- outcomes ---- */
+
+double
+cm_jitter(double low, double high)
+{
+	return low + (high - low) * pg_prng_double(&pg_global_prng_state);
+}
+
+TimestampTz
+cm_after_ms(int64 ms)
+{
+	return GetCurrentTimestamp() + ms * 1000;
+}
+
+CmFate
+cm_work_finish(CmWork *work)
+{
+	cm_job_finish(&work->job);
+	return CM_FATE_RELEASED;
+}
+
+CmFate
+cm_work_again(CmWork *work, int64 ms, bool progress)
+{
+	cm_job_again(&work->job, cm_after_ms(ms), progress);
+	return CM_FATE_RELEASED;
+}
+
+CmFate
+cm_work_retry(CmWork *work, int64 certificate_id, const char *reason, int64 retry_after_s)
+{
+	double		cap = Min(RETRY_BASE_MS * pow(2, Min(work->job.attempt, 20)), RETRY_CAP_MS);
+	int64		ms = (int64) cm_jitter(cap * 0.1, cap);
+	TimestampTz at;
+
+	if (retry_after_s >= 0)
+		ms = Max(Min(retry_after_s, RETRY_AFTER_MAX_S) * 1000, 200);
+	at = cm_after_ms(ms);
+	cm_job_fail(&work->job, at, reason);
+	if (certificate_id != 0)
+		cm_acme_certificate_message(certificate_id, psprintf("%s; next attempt at %s", reason, cm_time_words(at)));
+	return CM_FATE_RELEASED;
+}
+
+bool
+cm_work_load_account(CmWork *work, int64 account_id)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!cm_master_key_load(&st))
+	{
+		cm_work_crashed(work, cm_status_words(&st));
+		return false;
+	}
+	work->account = cm_acme_account_get(account_id);
+	if (work->account == NULL)
+	{
+		cm_work_finish(work);
+		return false;
+	}
+	work->client = cm_acme_client_get(work->clients, work->account);
+	work->client->refs++;
+	return true;
+}
+
+/* ---- words ---- */
+
+char *
+cm_status_words(const CmStatus *st)
+{
+	return st->detail[0] != '\0' ? psprintf("%s: %s", st->reason, st->detail) : pstrdup(st->reason[0] != '\0' ? st->reason : "unknown failure");
+}
+
+CmSlice
+cm_reply_body(const CmAcmeReply *reply)
+{
+	return cm_slice(reply->body.data, reply->body.len);
+}
+
+char *
+cm_reply_words(const CmAcmeReply *reply)
+{
+	CmAcmeProblem problem;
+
+	if (reply->status.code != CM_OK && reply->problem_type[0] != '\0' && cm_acme_problem_parse(cm_reply_body(reply), &problem) && problem.detail != NULL)
+		return psprintf("the CA said: %s", problem.detail);
+	return cm_status_words(&reply->status);
+}
+
+char *
+cm_reply_problem(CmAcmeReply *reply)
+{
+	CmAcmeProblem problem;
+
+	return cm_acme_problem_parse(cm_reply_body(reply), &problem) ? problem.json : NULL;
+}
+
+bool
+cm_reply_transient(const CmAcmeReply *reply)
+{
+	return reply->status.code != CM_REFUSED || reply->code == 0 || reply->code >= 500 || reply->code == 429 ||
+		strcmp(reply->problem_type, "rateLimited") == 0 || strcmp(reply->problem_type, "serverInternal") == 0 ||
+		strcmp(reply->problem_type, "badNonce") == 0;
+}
+
+/* Seconds are enough for people. */
+char *
+cm_time_words(TimestampTz at)
+{
+	return pstrdup(timestamptz_to_str(at - at % USECS_PER_SEC));
+}
+
+/* ---- DNS ---- */
+
+bool
+cm_dns_side_load(int64 provider_id, CmDnsSide *out, CmStatus *st)
+{
+	CmDnsProviderRow *row = provider_id == 0 ? NULL : cm_dns_provider_get_by_id(provider_id);
+
+	if (row == NULL)
+		return cm_fail(st, CM_INVALID, "the CA has no DNS provider, so DNS-01 challenges cannot be answered");
+	out->provider = cm_dns01_provider(row->type);
+	if (out->provider == NULL)
+		return cm_fail(st, CM_UNSUPPORTED, "DNS provider \"%s\" has the unknown type \"%s\"", row->name, row->type);
+	out->config = cm_json_parse(cm_slice(row->config, strlen(row->config)), CONFIG_MAX, st);
+	if (out->config == NULL)
+		return false;
+	out->secret = cm_slice(NULL, 0);
+	if (row->secret_id != 0)
+	{
+		CmBuf	   *secret;
+
+		if (!cm_master_key_load(st))
+			return false;
+		secret = cm_secret_open(row->secret_id);
+		out->secret = cm_slice(secret->data, secret->len);
+	}
+	return true;
+}
+
+void
+cm_dns_side_ops(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int count, bool remove)
+{
+	CmOp	   *op = NULL;
+
+	/* The list is sorted by zone. */
+	for (int i = 0; i < count; i++)
+	{
+		if (op == NULL || strcmp(op->zone, records[i].zone) != 0)
+		{
+			op = cm_work_op(work, CM_OP_APPLY);
+			op->provider = side->provider;
+			op->config = side->config;
+			op->secret = side->secret;
+			op->zone = records[i].zone;
+			op->records = MemoryContextAllocZero(work->step_context, sizeof(CmDns01Record) * count);
+			op->record_ids = MemoryContextAllocZero(work->step_context, sizeof(int64) * count);
+		}
+		op->records[op->nrecords].name = records[i].name;
+		op->records[op->nrecords].value = records[i].value;
+		op->records[op->nrecords].remove = remove;
+		op->record_ids[op->nrecords++] = records[i].id;
+	}
+}

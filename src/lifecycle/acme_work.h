@@ -1,0 +1,203 @@
+/*
+ * acme_work.h - one ACME job in flight: what a step wants from the network,
+ * and what came back. Shared by the files of the ACME machine and the engine.
+ *
+ * A step is a prepare (in a transaction: rows to operations) and an apply (in
+ * a later one: answers to rows). Between them the engine performs the
+ * operations, all at once, with no transaction open.
+ */
+#ifndef CM_LIFECYCLE_ACME_WORK_H
+#define CM_LIFECYCLE_ACME_WORK_H
+
+#include "acme/messages.h"
+#include "acme/session.h"
+#include "dns01/provider.h"
+#include "store/acme_account.h"
+#include "store/acme_authorization.h"
+#include "store/acme_order.h"
+#include "store/dns_record.h"
+#include "store/job.h"
+
+/* A CA as this engine talks to it: session, account key. Lives in the engine's memory. */
+typedef struct CmAcmeClient
+{
+	struct CmAcmeClient *next;
+	MemoryContext context;
+	int64		account_id;
+	int64		key_id;
+	char	   *config;			/* as it was when this was made */
+	CmAcmeSession *session;
+	CmKey	   *key;
+	int			refs;			/* jobs that use it */
+	bool		stale;
+} CmAcmeClient;
+
+typedef struct CmAcmeClients
+{
+	MemoryContext context;
+	CmLoop	   *loop;
+	CmAcmeClient *first;
+} CmAcmeClients;
+
+typedef enum CmOpKind
+{
+	CM_OP_ACME,
+	CM_OP_FIND_ZONE,
+	CM_OP_APPLY,				/* records into a zone, or out of it */
+	CM_OP_VISIBLE
+} CmOpKind;
+
+typedef struct CmWork CmWork;
+
+typedef struct CmOp
+{
+	CmWork	   *work;
+	CmOpKind	kind;
+	int			tag;			/* of the step: what it asked */
+	int64		row_id;			/* what it asks about */
+	/* ACME */
+	CmAcmeRequest request;
+	/* DNS */
+	const CmDns01Provider *provider;
+	const CmJson *config;
+	CmSlice		secret;
+	const char *zone;
+	const char *name;
+	const char *value;
+	CmDns01Record *records;
+	int64	   *record_ids;
+	int			nrecords;
+	/* what came back */
+	bool		answered;
+	CmAcmeReply reply;
+	CmDns01Result dns;
+} CmOp;
+
+#define CM_WORK_MAX_OPS (2 * CM_ACME_MAX_IDENTIFIERS)
+
+struct CmWork
+{
+	CmWork	   *next;			/* for the engine's lists */
+	CmJobRow	job;
+	MemoryContext context;
+	MemoryContext step_context; /* of the operations and rows of one step */
+	CmAcmeClients *clients;
+	CmAcmeClient *client;
+	CmAcmeAccountRow *account;
+	CmAcmeOrderRow *order;
+	CmOp	   *ops[CM_WORK_MAX_OPS];
+	int			nops;
+	int			remaining;		/* not answered yet */
+	void		(*on_finished) (CmWork *work);	/* the engine: all answered; called on the loop, must not throw */
+	void	   *engine;
+};
+
+/* What a prepare or an apply decided. */
+typedef enum CmFate
+{
+	CM_FATE_NEXT,				/* prepare the next step right now */
+	CM_FATE_IO,					/* perform the operations when this transaction is committed */
+	CM_FATE_RELEASED			/* the job's outcome is written */
+} CmFate;
+
+/*
+ * In a transaction: outcomes of the operations under way, if any, then the
+ * next step. True: start the operations after the commit. False: done with it.
+ * Throws.
+ */
+extern bool cm_work_advance(CmWork *work);
+/* The job could not be advanced for an error of ours: when it is tried again. In a transaction. */
+extern void cm_work_crashed(CmWork *work, const char *message);
+/* After the commit: starts all operations. Never throws. */
+extern void cm_work_start(CmWork *work);
+extern CmWork *cm_work_create(MemoryContext parent, const CmJobRow *job, CmAcmeClients *clients);
+extern void cm_work_free(CmWork *work);
+
+/* acme_client.c. Throws when the account key cannot be opened. The session is that of the account's CA. */
+extern CmAcmeClient *cm_acme_client_get(CmAcmeClients *clients, const CmAcmeAccountRow *account);
+extern void cm_acme_clients_close(CmAcmeClients *clients);	/* after the loop is gone, or before: sessions are destroyed */
+
+/* ---- for the steps ---- */
+
+/* A lease outlasts every operation: 120 s for finalize, 10 bad nonces included. */
+#define CM_LEASE_MS INT64CONST(300000)
+
+extern CmOp *cm_work_op(CmWork *work, CmOpKind kind);	/* a new one, in the step's context */
+/* An ACME request of this work's account: payload NULL = POST-as-GET. */
+extern CmOp *cm_work_acme(CmWork *work, CmAcmeTarget target, const char *url, const char *payload);
+/* Account row and client; false (job released) when they cannot be had. */
+extern bool cm_work_load_account(CmWork *work, int64 account_id);
+extern CmFate cm_work_finish(CmWork *work);
+extern CmFate cm_work_again(CmWork *work, int64 ms, bool progress);
+/* Back-off: full jitter, or what the server said. Says so in the certificate (0: none) and the job. */
+extern CmFate cm_work_retry(CmWork *work, int64 certificate_id, const char *reason, int64 retry_after_s);
+
+/* One line of what went wrong: reason and detail. palloc'ed. */
+extern char *cm_status_words(const CmStatus *st);
+/* The same of an ACME answer; for a problem document the CA's words. */
+extern char *cm_reply_words(const CmAcmeReply *reply);
+/* The problem document, checked to be JSON, or NULL. */
+extern char *cm_reply_problem(CmAcmeReply *reply);
+extern CmSlice cm_reply_body(const CmAcmeReply *reply);
+/* Will the same request do better later? (No answer, overloaded, an error of the server's.) */
+extern bool cm_reply_transient(const CmAcmeReply *reply);
+extern char *cm_time_words(TimestampTz at);
+extern TimestampTz cm_after_ms(int64 ms);
+extern double cm_jitter(double low, double high);
+
+/* The TXT side of an order: provider, its configuration and credential. In the step's context. */
+typedef struct CmDnsSide
+{
+	const CmDns01Provider *provider;
+	CmJson	   *config;
+	CmSlice		secret;
+} CmDnsSide;
+
+extern bool cm_dns_side_load(int64 provider_id, CmDnsSide *out, CmStatus *st);
+/* One apply a zone for these records. */
+extern void cm_dns_side_ops(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int count, bool remove);
+
+/* The kinds of jobs. */
+extern CmFate cm_acme_account_prepare(CmWork *work);
+extern CmFate cm_acme_account_apply(CmWork *work);
+extern CmFate cm_acme_order_prepare(CmWork *work);
+extern CmFate cm_acme_order_apply(CmWork *work);
+extern CmFate cm_acme_cleanup_prepare(CmWork *work);
+extern CmFate cm_acme_cleanup_apply(CmWork *work);
+extern CmFate cm_acme_revoke_prepare(CmWork *work);
+extern CmFate cm_acme_revoke_apply(CmWork *work);
+
+/* acme_order.c, for the files of its steps. */
+extern CmFate cm_order_step(CmWork *work, const char *step, const char *status);	/* and on with it right now */
+extern CmFate cm_order_poll(CmWork *work, const char *step, int64 retry_after_s);	/* later, in this or that step */
+extern CmFate cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s);
+extern CmFate cm_order_refused(CmWork *work, CmOp *op);	/* an answer that is no success */
+extern CmFate cm_order_failed(CmWork *work, const char *message, const char *problem, bool again);
+
+/* Steps. */
+extern CmFate cm_step_new_order_prepare(CmWork *work);
+extern CmFate cm_step_new_order_apply(CmWork *work);
+extern CmFate cm_step_authorize_prepare(CmWork *work);
+extern CmFate cm_step_authorize_apply(CmWork *work);
+extern CmFate cm_step_present_prepare(CmWork *work);
+extern CmFate cm_step_present_apply(CmWork *work);
+extern CmFate cm_step_propagate_prepare(CmWork *work);
+extern CmFate cm_step_propagate_apply(CmWork *work);
+extern CmFate cm_step_challenge_prepare(CmWork *work);
+extern CmFate cm_step_challenge_apply(CmWork *work);
+extern CmFate cm_step_await_prepare(CmWork *work);
+extern CmFate cm_step_await_apply(CmWork *work);
+extern CmFate cm_step_finalize_prepare(CmWork *work);
+extern CmFate cm_step_finalize_apply(CmWork *work);
+extern CmFate cm_step_issue_prepare(CmWork *work);
+extern CmFate cm_step_issue_apply(CmWork *work);
+extern CmFate cm_step_download_prepare(CmWork *work);
+extern CmFate cm_step_download_apply(CmWork *work);
+
+/* acme_issued.c: checks the CA's answer and stores it. False: not acceptable. */
+extern bool cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st);
+
+/* A renewal that failed: the old certificate is tried again, so that automation goes on. */
+extern void cm_renewal_failed(int64 certificate_id, const char *message);
+
+#endif

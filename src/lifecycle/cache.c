@@ -1,0 +1,342 @@
+/*
+ * cache.c - see cache.h. Per process, in CacheMemoryContext; an entry is its
+ * own memory context with the opened key in it. Entries are loaded with a
+ * snapshot of this moment, never with an old one of a REPEATABLE READ
+ * transaction.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "lifecycle/cache.h"
+#include "lifecycle/master_key.h"
+#include "pg/caller.h"
+#include "pg/error.h"
+#include "pg/guc.h"
+#include "pg/json.h"
+#include "pg/own.h"
+#include "pg/query.h"
+#include "store/ca.h"
+#include "store/key.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "x509/certificate.h"
+#include "x509/name.h"
+#include "x509/san.h"
+#include "x509/usage.h"
+
+/* Names are at most 200 characters (create_subscriber), up to four bytes each. */
+#define NAME_KEY_SIZE 804
+
+typedef struct IssuerSlot
+{
+	int64		ca_id;
+	CmIssuer   *issuer;
+} IssuerSlot;
+
+typedef struct SubscriberSlot
+{
+	char		name[NAME_KEY_SIZE];
+	CmSubscriber *subscriber;
+} SubscriberSlot;
+
+static HTAB *issuers;
+static HTAB *subscribers;
+static uint64 generation = 1;
+static Oid	ca_table;
+static Oid	subscriber_table;
+
+static void
+invalidate(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == ca_table || relid == subscriber_table)
+		generation++;
+}
+
+static void
+open_caches(void)
+{
+	HASHCTL		control = {0};
+	Oid			schema = get_namespace_oid("certmgr", false);
+
+	ca_table = get_relname_relid("ca", schema);
+	subscriber_table = get_relname_relid("subscriber", schema);
+	if (issuers != NULL)
+		return;
+	if (CacheMemoryContext == NULL)
+		CreateCacheMemoryContext();
+	control.hcxt = CacheMemoryContext;
+	control.keysize = sizeof(int64);
+	control.entrysize = sizeof(IssuerSlot);
+	issuers = hash_create("certmgr issuers", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	control.keysize = NAME_KEY_SIZE;
+	control.entrysize = sizeof(SubscriberSlot);
+	subscribers = hash_create("certmgr subscribers", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+}
+
+static CmSlice
+copy_slice(CmSlice slice)
+{
+	uint8_t    *data = palloc(slice.len + 1);
+
+	memcpy(data, slice.data, slice.len);
+	return cm_slice(data, slice.len);
+}
+
+static char *
+copy_string(const char *string)
+{
+	return string == NULL || string[0] == '\0' ? NULL : pstrdup(string);
+}
+
+static void
+check_usable(const CmCaRow *ca, int64 ca_id)
+{
+	if (ca == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("certificate authority %lld does not exist", (long long) ca_id)));
+	if (strcmp(ca->state, "disabled") == 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_CA_NOT_USABLE),
+				 errmsg("certificate authority \"%s\" is disabled", ca->name),
+				 errhint("SELECT certmgr.enable_ca(%s);", quote_literal_cstr(ca->name))));
+	if (strcmp(ca->type, "private") != 0)
+		return;
+	if (ca->der.len == 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_CA_NOT_USABLE),
+				 errmsg("certificate authority \"%s\" has no certificate yet", ca->name),
+				 errhint("Have the request from certmgr.ca_csr(%s) signed, then SELECT certmgr.install_ca_certificate(...).", quote_literal_cstr(ca->name))));
+	if (ca->certificate_revoked)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_CA_NOT_USABLE),
+				 errmsg("the certificate of certificate authority \"%s\" is revoked", ca->name)));
+	if (ca->key_id == 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_CA_NOT_USABLE),
+				 errmsg("the key of certificate authority \"%s\" is not here", ca->name)));
+}
+
+/* In the issuer's memory context. */
+static void
+fill_private(CmIssuer *issuer, const CmCaRow *ca)
+{
+	CmCertificate cert;
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		der = copy_slice(ca->der);
+	CmJson	   *config;
+
+	if (!cm_certificate_parse(der, &cert, &st))
+		cm_throw(&st, NULL);
+	issuer->certificate_id = ca->certificate_id;
+	issuer->key_id = ca->key_id;
+	issuer->subject = cert.subject;
+	issuer->key_identifier = cert.subject_key_id;
+	issuer->not_before = cert.not_before;
+	issuer->not_after = cert.not_after;
+	issuer->path_length = cert.path_length;
+	config = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), 65536, &st);
+	if (config == NULL)
+		cm_throw(&st, NULL);
+	issuer->ca_issuers_url = copy_string(cm_json_get_string(config, "ca_issuers_url"));
+	issuer->ocsp_url = copy_string(cm_json_get_string(config, "ocsp_url"));
+	issuer->crl_url = copy_string(cm_json_get_string(config, "crl_url"));
+	cm_master_key_require();
+	issuer->key = cm_store_key_open(ca->key_id);
+}
+
+static CmIssuer *
+load_issuer(int64 ca_id)
+{
+	CmOwnerScope scope;
+	CmCaRow    *ca;
+	CmIssuer   *issuer;
+	uint64		now = generation + (uint64) cm_guc_generation();	/* both only grow; another master key closes the keys too */
+	MemoryContext context;
+	MemoryContext old;
+
+	cm_owner_enter(&scope);
+	ca = cm_ca_get_by_id(ca_id, true);
+	check_usable(ca, ca_id);
+
+	/* A child of the caller's context until it is whole: an error then leaves nothing behind. */
+	context = AllocSetContextCreate(CurrentMemoryContext, "certmgr issuer", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	issuer = palloc0(sizeof(CmIssuer));
+	issuer->context = context;
+	issuer->generation = now;
+	issuer->ca_id = ca_id;
+	issuer->name = pstrdup(ca->name);
+	issuer->external = strcmp(ca->type, "private") != 0;
+	if (!issuer->external)
+		fill_private(issuer, ca);
+	MemoryContextSwitchTo(old);
+	cm_owner_leave(&scope);
+	return issuer;
+}
+
+CmIssuer *
+cm_issuer_get(int64 ca_id)
+{
+	IssuerSlot *slot;
+	CmIssuer   *issuer;
+	bool		found;
+
+	open_caches();
+	slot = hash_search(issuers, &ca_id, HASH_FIND, NULL);
+	if (slot != NULL && slot->issuer->generation == generation + (uint64) cm_guc_generation())
+		return slot->issuer;
+
+	issuer = load_issuer(ca_id);
+	slot = hash_search(issuers, &ca_id, HASH_ENTER, &found);
+	if (found)
+	{
+		slot->issuer->cached = false;
+		if (slot->issuer->pins == 0)
+			MemoryContextDelete(slot->issuer->context);
+	}
+	MemoryContextSetParent(issuer->context, CacheMemoryContext);
+	issuer->cached = true;
+	slot->issuer = issuer;
+	return issuer;
+}
+
+void
+cm_issuer_pin(CmIssuer *issuer)
+{
+	issuer->pins++;
+}
+
+void
+cm_issuer_unpin(CmIssuer *issuer)
+{
+	if (--issuer->pins == 0 && !issuer->cached)
+		MemoryContextDelete(issuer->context);
+}
+
+/* ---- subscribers ---- */
+
+static void
+parse_names(CmSubscriber *s)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf	   *subject = cm_own_buf(0);
+	CmBuf	   *sans = cm_own_buf(0);
+	CmBuf	   *usages = cm_own_buf(0);
+	char	  **usage;
+	int			count;
+
+	if (!cm_name_parse(TextDatumGetCString(s->subject_text), subject, &st))
+		cm_throw(&st, NULL);
+	s->san_list = cm_text_array(s->sans_text, &s->san_count);
+	for (int i = 0; i < s->san_count; i++)
+	{
+		if (!cm_san_parse(s->san_list[i], sans, &st))
+			cm_throw(&st, NULL);
+	}
+	usage = cm_text_array(s->usages_text, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (!cm_usage_parse(usage[i], &s->key_usage, usages, &st))
+			cm_throw(&st, NULL);
+	}
+	s->subject = cm_slice(subject->data, subject->len);
+	s->sans = cm_slice(sans->data, sans->len);
+	s->ext_key_usage = cm_slice(usages->data, usages->len);
+}
+
+static CmSubscriber *
+load_subscriber(const char *name)
+{
+	static CmQuery select = {"SELECT id, name, ca_id, owner, state = 'disabled', subject, sans, usages, lifetime, key_algorithm, auto_renew, renew_before "
+	"FROM certmgr.subscriber WHERE name = $1", 1, {TEXTOID}};
+	CmOwnerScope scope;
+	CmStatus	st = CM_STATUS_INIT;
+	CmSubscriber *s;
+	CmRows		rows;
+	uint64		now = generation;
+	MemoryContext context;
+	MemoryContext old;
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "certmgr subscriber", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	cm_owner_enter(&scope);
+	rows = cm_query_latest(&select, (Datum[]) {cm_datum_text(name)}, NULL);
+	if (rows.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscriber \"%s\" does not exist", name),
+				 errhint("SELECT certmgr.create_subscriber(%s, ...);", quote_literal_cstr(name))));
+	s = palloc0(sizeof(CmSubscriber));
+	s->context = context;
+	s->generation = now;
+	s->id = cm_rows_int64(&rows, 0, 0);
+	s->name = cm_rows_text(&rows, 0, 1);
+	s->ca_id = cm_rows_int64(&rows, 0, 2);
+	s->owner = cm_rows_text(&rows, 0, 3);
+	s->disabled = cm_rows_bool(&rows, 0, 4);
+	s->subject_text = cm_rows_value(&rows, 0, 5);
+	s->sans_text = cm_rows_value(&rows, 0, 6);
+	s->usages_text = cm_rows_value(&rows, 0, 7);
+	s->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 8));
+	if (!cm_key_alg_parse(cm_rows_text(&rows, 0, 9), &s->key_alg, &st))
+		cm_throw(&st, NULL);
+	s->auto_renew = cm_rows_bool(&rows, 0, 10);
+	s->has_renew_before = !cm_rows_null(&rows, 0, 11);
+	if (s->has_renew_before)
+		s->renew_before = *DatumGetIntervalP(cm_rows_value(&rows, 0, 11));
+	parse_names(s);
+	cm_owner_leave(&scope);
+	MemoryContextSwitchTo(old);
+	return s;
+}
+
+CmSubscriber *
+cm_subscriber_get(const char *name)
+{
+	SubscriberSlot *slot;
+	CmSubscriber *s;
+	bool		found;
+	char		key[NAME_KEY_SIZE];
+
+	if (strlen(name) >= NAME_KEY_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscriber \"%.40s...\" does not exist", name)));
+	open_caches();
+	strlcpy(key, name, sizeof(key));
+	slot = hash_search(subscribers, key, HASH_FIND, NULL);
+	if (slot != NULL && slot->subscriber->generation == generation)
+		return slot->subscriber;
+
+	s = load_subscriber(name);
+	slot = hash_search(subscribers, key, HASH_ENTER, &found);
+	if (found)
+		MemoryContextDelete(slot->subscriber->context);
+	MemoryContextSetParent(s->context, CacheMemoryContext);
+	slot->subscriber = s;
+	return s;
+}
+
+CmSubscriber *
+cm_subscriber_get_by_id(int64 id)
+{
+	static CmQuery select = {"SELECT name FROM certmgr.subscriber WHERE id = $1", 1, {INT8OID}};
+	CmOwnerScope scope;
+	CmRows		rows;
+
+	cm_owner_enter(&scope);
+	rows = cm_query_latest(&select, (Datum[]) {Int64GetDatum(id)}, NULL);
+	cm_owner_leave(&scope);
+	if (rows.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the subscriber of this certificate was dropped")));
+	return cm_subscriber_get(cm_rows_text(&rows, 0, 0));
+}

@@ -1,0 +1,72 @@
+/*
+ * cache.h - what a session keeps of CAs and subscribers, so that issuing reads
+ * no table. Any change to those tables (a statement trigger) makes every
+ * session read them anew, as soon as the change has committed.
+ */
+#ifndef CM_LIFECYCLE_CACHE_H
+#define CM_LIFECYCLE_CACHE_H
+
+#include "base/der.h"
+#include "crypto/key.h"
+#include "utils/timestamp.h"
+
+/* An issuer ready to sign. Read-only; pinned ones outlive their invalidation. */
+typedef struct CmIssuer
+{
+	int64		ca_id;
+	char	   *name;
+	bool		external;		/* an ACME CA: the fields below are empty */
+	int64		certificate_id;
+	int64		key_id;
+	CmKey	   *key;
+	CmSlice		subject;		/* Name, whole, as in the CA's certificate */
+	CmSlice		key_identifier;
+	int64		not_before;		/* Unix time */
+	int64		not_after;
+	int			path_length;	/* -1: none */
+	char	   *ca_issuers_url;
+	char	   *ocsp_url;
+	char	   *crl_url;
+
+	/* of cache.c */
+	MemoryContext context;
+	uint64		generation;
+	int			pins;
+	bool		cached;
+} CmIssuer;
+
+typedef struct CmSubscriber
+{
+	int64		id;
+	char	   *name;
+	int64		ca_id;
+	char	   *owner;			/* or NULL */
+	bool		disabled;
+	Datum		subject_text;
+	CmSlice		subject;
+	Datum		sans_text;		/* text[] */
+	char	  **san_list;
+	int			san_count;
+	CmSlice		sans;			/* GeneralNames content */
+	Datum		usages_text;	/* text[] */
+	uint32_t	key_usage;
+	CmSlice		ext_key_usage;
+	Interval	lifetime;
+	CmKeyAlg	key_alg;
+	bool		auto_renew;
+	bool		has_renew_before;
+	Interval	renew_before;
+
+	MemoryContext context;
+	uint64		generation;
+} CmSubscriber;
+
+/* Throws when it does not exist, is not active, or its key cannot be opened. Valid until the end of the transaction when pinned, until the next cache call otherwise. */
+extern CmIssuer *cm_issuer_get(int64 ca_id);
+extern void cm_issuer_pin(CmIssuer *issuer);
+extern void cm_issuer_unpin(CmIssuer *issuer);
+/* Throws when it does not exist. */
+extern CmSubscriber *cm_subscriber_get(const char *name);
+extern CmSubscriber *cm_subscriber_get_by_id(int64 id);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * revoke.c - taking a certificate back, and giving up one that is pending.
+ *
+ * Runs in backends, as certmgr_owner, in the caller's transaction: nothing is
+ * revoked if that rolls back. Locks the certificate's row. The CRL is signed by the
+ * worker afterwards, the external CA is asked by it.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "lifecycle/acme_request.h"
+#include "lifecycle/notify.h"
+#include "lifecycle/revoke.h"
+#include "pg/error.h"
+#include "store/audit.h"
+#include "store/certificate_row.h"
+#include "store/job.h"
+#include "utils/timestamp.h"
+#include "x509/crl.h"
+
+void
+cm_certificate_missing(int64 certificate_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("certificate %lld does not exist", (long long) certificate_id),
+			 errhint("SELECT id, state, subject FROM certmgr.certificate ORDER BY id DESC;")));
+	pg_unreachable();
+}
+
+static CmCertificateRow *
+lock_certificate(int64 id)
+{
+	CmCertificateRow *row = cm_certificate_row_get(id, true);
+
+	if (row == NULL)
+		cm_certificate_missing(id);
+	return row;
+}
+
+/* Only what was issued by a CA of ours and is still valid can be revoked. */
+static void
+check_revocable(const CmCertificateRow *row, TimestampTz now)
+{
+	long long	id = (long long) row->id;
+
+	if (strcmp(row->state, "pending") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld is not issued yet", id),
+				 errhint("SELECT certmgr.cancel(%lld);", id)));
+	if (strcmp(row->state, "issued") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld was never issued", id),
+				 errdetail("Its state is %s.", row->state)));
+	if (row->ca_type == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld was not issued by a CA of this database", id),
+				 errdetail("Its source is %s.", row->source),
+				 errhint("Revoke it at the CA that issued it.")));
+	if (strcmp(row->source, "ca") == 0 && row->issuer_id == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld has no issuer in this database that could revoke it", id),
+				 errdetail("It is a root, or was signed by a CA elsewhere."),
+				 errhint("SELECT certmgr.disable_ca(...), remove a root from trust stores, revoke another one at its issuer.")));
+	if (row->not_after < now)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld has expired", id),
+				 errdetail("It was valid until %s.", timestamptz_to_str(row->not_after))));
+}
+
+TimestampTz
+cm_revoke(int64 certificate_id, const char *reason, const char *actor)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	CmCertificateRow *row;
+	bool		external;
+	int			code;
+
+	if (!cm_crl_reason_parse(reason != NULL ? reason : "unspecified", &code, &st))
+		cm_throw(&st, NULL);
+	row = lock_certificate(certificate_id);
+	if (strcmp(row->state, "revoked") == 0)
+		return row->revoked_at;
+	check_revocable(row, now);
+
+	external = strcmp(row->ca_type, "acme") == 0;
+	cm_certificate_row_revoke(row->id, now, cm_crl_reason_name(code),
+							  external ? "revoked here; the worker revokes it at the CA" : NULL);
+	if (external)
+		cm_acme_request_revocation(row->id);
+	else
+		cm_job_put("crl", row->ca_id, now);
+	/* Also makes every session forget the issuer it keeps. */
+	if (strcmp(row->source, "ca") == 0)
+		(void) cm_certificate_row_disable_ca(row->id, "its certificate was revoked");
+
+	cm_audit(actor, "revoke", "certificate", row->id, psprintf("{\"reason\": \"%s\"}", cm_crl_reason_name(code)));
+	cm_notify("revoked", row->id, row->subscriber_id);
+	return now;
+}
+
+void
+cm_cancel(int64 certificate_id, const char *actor)
+{
+	CmCertificateRow *row = lock_certificate(certificate_id);
+
+	if (strcmp(row->state, "cancelled") == 0)
+		return;
+	if (strcmp(row->state, "pending") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld is not pending", (long long) row->id),
+				 errdetail("Its state is %s.", row->state),
+				 strcmp(row->state, "issued") == 0 ? errhint("SELECT certmgr.revoke(%lld);", (long long) row->id) : 0));
+
+	if (row->ca_type != NULL && strcmp(row->ca_type, "acme") == 0)
+		cm_acme_cancel(row->id);
+	cm_certificate_row_cancel(row->id, "cancelled");
+	cm_audit(actor, "cancel", "certificate", row->id, NULL);
+	cm_notify("cancelled", row->id, row->subscriber_id);
+}

@@ -1,0 +1,24 @@
+/*
+ * subject_key.h - the key pair of a certificate: made and sealed here, or only
+ * its public part from a CSR.
+ */
+#ifndef CM_LIFECYCLE_SUBJECT_KEY_H
+#define CM_LIFECYCLE_SUBJECT_KEY_H
+
+#include "base/der.h"
+#include "crypto/key.h"
+
+typedef struct CmSubjectKey
+{
+	CmKeyAlg	alg;
+	CmSlice		spki;
+	CmSlice		sealed;			/* private part under the place of this certificate; empty: not here */
+	CmKey	   *key;			/* open, when made or opened here; freed with the memory context */
+} CmSubjectKey;
+
+/* Makes one and seals it for that certificate. keep_open: the caller needs ->key. Throws. */
+extern void cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubjectKey *out);
+/* Takes over the sealed key of another certificate: opened, and sealed again for this one. Throws. */
+extern void cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, CmSubjectKey *out);
+
+#endif

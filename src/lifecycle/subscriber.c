@@ -1,0 +1,429 @@
+/*
+ * subscriber.c - making, changing and removing subscribers.
+ *
+ * Runs in backends, as certmgr_owner, in the caller's transaction. Texts are
+ * stored in canonical form, so that issuing need not look at them twice. Locks
+ * the subscriber's row when it is changed or removed.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "crypto/key.h"
+#include "lib/stringinfo.h"
+#include "lifecycle/subscriber.h"
+#include "mb/pg_wchar.h"
+#include "pg/error.h"
+#include "pg/own.h"
+#include "store/audit.h"
+#include "store/subscriber.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+#include "x509/name.h"
+#include "x509/san.h"
+#include "x509/usage.h"
+
+/* Shown in one line of a table and quoted in messages. */
+#define NAME_MAX_CHARS 200
+/* RFC 5280 appendix A, ub-common-name. */
+#define COMMON_NAME_MAX 64
+/* A certificate with 1000 names has some 30 kB; public CAs stop at 100, TLS stacks soon after. */
+#define SANS_MAX 1000
+#define LIFETIME_DEFAULT_DAYS 90
+#define LIFETIME_MAX_MONTHS (100 * 12)
+
+static void
+check_name(const char *name)
+{
+	if (name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("name of a subscriber must not be empty")));
+	if (pg_mbstrlen(name) > NAME_MAX_CHARS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("name of a subscriber is too long"),
+				 errdetail("It has %d characters; %d are allowed.", pg_mbstrlen(name), NAME_MAX_CHARS)));
+}
+
+/* ---- names ---- */
+
+static char *
+canonical_subject(const char *subject)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf	   *der = cm_own_buf(0);
+	CmBuf	   *out = cm_own_buf(0);
+
+	if (!cm_name_parse(subject, der, &st) || !cm_name_format(cm_slice(der->data, der->len), out, &st))
+		cm_throw(&st, "Subjects are written as in RFC 4514: 'CN=api.example.com,O=Example'.");
+	return pstrdup(cm_buf_cstr(out));
+}
+
+/* The first host name or address as CN; no subject at all where it does not fit or there is none. sans: canonical. */
+static char *
+default_subject(char *const *sans, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		const char *value = NULL;
+
+		if (strncmp(sans[i], "DNS:", 4) == 0)
+			value = sans[i] + 4;
+		else if (strncmp(sans[i], "IP:", 3) == 0)
+			value = sans[i] + 3;
+		if (value == NULL)
+			continue;
+		if (strlen(value) > COMMON_NAME_MAX)
+			return pstrdup("");
+		return canonical_subject(psprintf("CN=%s", value));
+	}
+	return pstrdup("");
+}
+
+static void
+set_sans(CmSubscriberRow *row, char *const *sans, int count)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf	   *all = cm_own_buf(0);
+	CmBuf	   *one = cm_own_buf(0);
+	CmBuf	   *shown = cm_own_buf(0);
+
+	if (count > SANS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many names"),
+				 errdetail("There are %d; %d are allowed.", count, SANS_MAX)));
+	row->sans = palloc(sizeof(char *) * (count + 1));
+	row->san_count = 0;
+	for (int i = 0; i < count; i++)
+	{
+		CmSlice		name;
+
+		cm_buf_reset(one);
+		cm_buf_reset(shown);
+		if (!cm_san_parse(sans[i], one, &st))
+			cm_throw(&st, NULL);
+		name = cm_slice(one->data, one->len);
+		if (cm_san_contains(cm_slice(all->data, all->len), name))
+			continue;
+		if (!cm_san_format(name, shown, &st))
+			cm_throw(&st, NULL);
+		cm_buf_append(all, name.data, name.len);
+		row->sans[row->san_count++] = pstrdup(cm_buf_cstr(shown));
+	}
+	row->sans[row->san_count] = NULL;
+}
+
+/* ---- usages and key ---- */
+
+typedef struct UsageList
+{
+	char	  **names;
+	int			count;
+} UsageList;
+
+static void
+add_usage(const char *name, void *arg)
+{
+	UsageList  *list = arg;
+
+	list->names = repalloc(list->names, sizeof(char *) * (list->count + 1));
+	list->names[list->count++] = pstrdup(name);
+}
+
+static void
+set_usages(CmSubscriberRow *row, char *const *usages, int count)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf	   *purposes = cm_own_buf(0);
+	uint32_t	key_usage = 0;
+	UsageList	list = {palloc(sizeof(char *)), 0};
+
+	for (int i = 0; i < count; i++)
+	{
+		if (!cm_usage_parse(usages[i], &key_usage, purposes, &st))
+			cm_throw(&st, NULL);
+	}
+	if (key_usage & (CM_KU_KEY_CERT_SIGN | CM_KU_CRL_SIGN))
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("usage \"%s\" is for CAs only", key_usage & CM_KU_KEY_CERT_SIGN ? "keyCertSign" : "cRLSign"),
+				 errhint("SELECT certmgr.create_intermediate_ca(...) makes a CA.")));
+	cm_usage_each(key_usage, cm_slice(purposes->data, purposes->len), add_usage, &list);
+	if (list.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a subscriber needs at least one usage"),
+				 errdetail("A certificate without usages may be used for everything."),
+				 errhint("The default is '{digitalSignature,serverAuth,clientAuth}'.")));
+	row->usages = list.names;
+	row->usage_count = list.count;
+}
+
+/* TLS servers and clients; an RSA key may also be used for key transport, which TLS 1.2 still knows. */
+static void
+set_default_usages(CmSubscriberRow *row)
+{
+	char	   *usages[] = {"digitalSignature", "serverAuth", "clientAuth", "keyEncipherment"};
+
+	set_usages(row, usages, strncmp(row->key_algorithm, "RSA-", 4) == 0 ? 4 : 3);
+}
+
+static bool
+has_default_usages(const CmSubscriberRow *row)
+{
+	CmSubscriberRow usual = *row;
+
+	set_default_usages(&usual);
+	if (usual.usage_count != row->usage_count)
+		return false;
+	for (int i = 0; i < row->usage_count; i++)
+	{
+		if (strcmp(usual.usages[i], row->usages[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+set_key_algorithm(CmSubscriberRow *row, const char *name)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmKeyAlg	alg;
+
+	if (!cm_key_alg_parse(name, &alg, &st))
+		cm_throw(&st, NULL);
+	row->key_algorithm = pstrdup(cm_key_alg_name(alg));
+}
+
+/* ---- times ---- */
+
+static TimestampTz
+later(TimestampTz from, const Interval *by)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(from), IntervalPGetDatum(by)));
+}
+
+/* Months have no fixed length: intervals are compared by what they do to this moment. */
+static void
+check_times(const CmSubscriberRow *row)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	Interval	century = {0, 0, LIFETIME_MAX_MONTHS};
+	TimestampTz end;
+	TimestampTz early;
+
+	end = later(now, &row->lifetime);
+	if (end <= now || end > later(now, &century))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lifetime must be above zero and at most 100 years")));
+	if (!row->has_renew_before)
+		return;
+	early = later(now, &row->renew_before);
+	if (early <= now || early >= end)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("renew_before must be above zero and below the lifetime"),
+				 errhint("Leave it out: certificates are then renewed when a third of the lifetime is left.")));
+}
+
+/* ---- the rest ---- */
+
+static void
+set_owner(CmSubscriberRow *row, const char *owner)
+{
+	if (owner[0] == '\0')
+	{
+		row->owner = NULL;
+		return;
+	}
+	if (!OidIsValid(get_role_oid(owner, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role \"%s\" does not exist", owner)));
+	row->owner = pstrdup(owner);
+}
+
+/* What an external CA would refuse hours later is refused now. */
+static void
+check_acme(const CmSubscriberRow *row)
+{
+	if (row->san_count == 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("a subscriber of ACME CA \"%s\" needs at least one host name", row->ca_name),
+				 errhint("Give sans => '{www.example.com}'.")));
+	for (int i = 0; i < row->san_count; i++)
+	{
+		if (strncmp(row->sans[i], "DNS:", 4) != 0)
+			ereport(ERROR,
+					(errcode(CM_ERRCODE_POLICY),
+					 errmsg("name \"%s\" cannot be certified by ACME CA \"%s\"", row->sans[i], row->ca_name),
+					 errdetail("DNS-01 proves control of host names only.")));
+	}
+	if (strcmp(row->key_algorithm, "EC-P521") == 0 || strcmp(row->key_algorithm, "Ed25519") == 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("key algorithm \"%s\" is not accepted by public CAs", row->key_algorithm),
+				 errhint("Use EC-P256, EC-P384, RSA-2048, RSA-3072 or RSA-4096.")));
+	if (strcmp(row->subject, default_subject(row->sans, row->san_count)) != 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("the subject of a certificate from ACME CA \"%s\" cannot be chosen", row->ca_name),
+				 errdetail("Such CAs certify host names and nothing else."),
+				 errhint("Leave subject out.")));
+}
+
+static void
+check_row(const CmSubscriberRow *row)
+{
+	if (row->san_count == 0 && row->subject[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a subscriber needs a subject or names"),
+				 errhint("Give sans => '{www.example.com}' or subject => 'CN=joe,O=Example'.")));
+	check_times(row);
+	if (strcmp(row->ca_type, "acme") == 0)
+		check_acme(row);
+}
+
+/* Puts what was said into the row; what was not stays, but follows where it had been derived. */
+static void
+apply(CmSubscriberRow *row, const CmSubscriberChange *change)
+{
+	bool		usual_subject = strcmp(row->subject, default_subject(row->sans, row->san_count)) == 0;
+	bool		usual_usages = has_default_usages(row);
+
+	if (change->has_sans)
+		set_sans(row, change->sans, change->san_count);
+	if (change->subject != NULL)
+		row->subject = canonical_subject(change->subject);
+	else if (usual_subject)
+		row->subject = default_subject(row->sans, row->san_count);
+	if (change->key_algorithm != NULL)
+		set_key_algorithm(row, change->key_algorithm);
+	if (change->has_usages)
+		set_usages(row, change->usages, change->usage_count);
+	else if (usual_usages)
+		set_default_usages(row);
+	if (change->lifetime != NULL)
+		row->lifetime = *change->lifetime;
+	if (change->renew_before != NULL)
+	{
+		row->has_renew_before = true;
+		row->renew_before = *change->renew_before;
+	}
+	if (change->has_auto_renew)
+		row->auto_renew = change->auto_renew;
+	if (change->owner != NULL)
+		set_owner(row, change->owner);
+	if (change->state != NULL)
+	{
+		if (strcmp(change->state, "active") != 0 && strcmp(change->state, "disabled") != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"%s\" is not a state of a subscriber", change->state),
+					 errdetail("States are active, disabled.")));
+		row->state = pstrdup(change->state);
+	}
+	check_row(row);
+}
+
+static void
+audit(const char *actor, const char *action, const CmSubscriberRow *row)
+{
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "{\"name\": ");
+	escape_json(&detail, row->name);
+	appendStringInfoString(&detail, ", \"ca\": ");
+	escape_json(&detail, row->ca_name);
+	appendStringInfoString(&detail, ", \"subject\": ");
+	escape_json(&detail, row->subject);
+	appendStringInfoString(&detail, ", \"sans\": [");
+	for (int i = 0; i < row->san_count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&detail, ", ");
+		escape_json(&detail, row->sans[i]);
+	}
+	appendStringInfoString(&detail, "], \"owner\": ");
+	if (row->owner != NULL)
+		escape_json(&detail, row->owner);
+	else
+		appendStringInfoString(&detail, "null");
+	appendStringInfo(&detail, ", \"state\": \"%s\"}", row->state);
+	cm_audit(actor, action, "subscriber", row->id, detail.data);
+}
+
+int64
+cm_subscriber_create(const CmSubscriberChange *change, const char *actor)
+{
+	CmSubscriberRow row = {0};
+
+	check_name(change->name);
+	row.name = pstrdup(change->name);
+	if (!cm_subscriber_row_ca(change->ca, &row))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("certificate authority \"%s\" does not exist", change->ca),
+				 errhint("SELECT name, type, state FROM certmgr.ca lists them.")));
+
+	/* The defaults; apply() derives subject and usages from them as long as nobody says otherwise. */
+	row.state = "active";
+	row.subject = "";
+	row.key_algorithm = pstrdup(cm_key_alg_name(CM_KEY_EC_P256));
+	set_sans(&row, NULL, 0);
+	set_default_usages(&row);
+	row.lifetime.day = LIFETIME_DEFAULT_DAYS;
+	row.auto_renew = true;
+	apply(&row, change);
+
+	row.id = cm_subscriber_row_insert(&row);
+	if (row.id == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("subscriber \"%s\" already exists", row.name),
+				 errhint("SELECT certmgr.alter_subscriber(%s, ...) changes it.", quote_literal_cstr(row.name))));
+	audit(actor, "create-subscriber", &row);
+	return row.id;
+}
+
+static void
+lock_subscriber(const char *name, CmSubscriberRow *row)
+{
+	if (!cm_subscriber_row_lock(name, row))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscriber \"%s\" does not exist", name),
+				 errhint("SELECT name, state FROM certmgr.subscriber;")));
+}
+
+void
+cm_subscriber_alter(const CmSubscriberChange *change, const char *actor)
+{
+	CmSubscriberRow row;
+
+	lock_subscriber(change->name, &row);
+	apply(&row, change);
+	cm_subscriber_row_update(&row);
+	/* Who turns renewal off does not expect the next one to come. */
+	if (change->has_auto_renew && !change->auto_renew)
+		(void) cm_subscriber_row_stop_renewal(row.id);
+	audit(actor, "alter-subscriber", &row);
+}
+
+void
+cm_subscriber_drop(const char *name, const char *actor)
+{
+	CmSubscriberRow row;
+
+	lock_subscriber(name, &row);
+	(void) cm_subscriber_row_stop_renewal(row.id);
+	cm_subscriber_row_delete(row.id);
+	audit(actor, "drop-subscriber", &row);
+}

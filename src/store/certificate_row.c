@@ -1,0 +1,131 @@
+/*
+ * certificate_row.c - see certificate_row.h.
+ *
+ * Runs in backends, in the caller's transaction, as certmgr_owner. Locks the
+ * row of the certificate when asked to; under REPEATABLE READ a row that
+ * changed meanwhile is a serialization failure.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "pg/query.h"
+#include "store/certificate_row.h"
+#include "utils/timestamp.h"
+
+#define ROW_COLUMNS \
+	"SELECT c.id, c.ca_id, c.issuer_id, c.subscriber_id, c.state, c.source, c.subject, c.key_algorithm, c.status_message, c.not_after," \
+	" c.revoked_at, c.revocation_reason, a.name, a.type, s.name, s.owner, b.der, b.chain, b.spki, b.sealed_key" \
+	" FROM certmgr.certificate c" \
+	" LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id" \
+	" LEFT JOIN certmgr.ca a ON a.id = c.ca_id" \
+	" LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id" \
+	" WHERE c.id = $1"
+
+static CmSlice
+slice_of(const CmRows *rows, int row, int column)
+{
+	bytea	   *value = cm_rows_bytea(rows, row, column);
+
+	if (value == NULL)
+		return cm_slice(NULL, 0);
+	return cm_slice(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+static TimestampTz
+time_of(const CmRows *rows, int row, int column, TimestampTz otherwise)
+{
+	return cm_rows_null(rows, row, column) ? otherwise : DatumGetTimestampTz(cm_rows_value(rows, row, column));
+}
+
+CmCertificateRow *
+cm_certificate_row_get(int64 id, bool lock)
+{
+	static CmQuery plain = {ROW_COLUMNS, 1, {INT8OID}};
+	static CmQuery locked = {ROW_COLUMNS " FOR UPDATE OF c", 1, {INT8OID}};
+	Datum		args[1] = {Int64GetDatum(id)};
+	CmRows		rows = cm_query(lock ? &locked : &plain, args, NULL);
+	CmCertificateRow *row;
+
+	if (rows.count == 0)
+		return NULL;
+	row = palloc0(sizeof(CmCertificateRow));
+	row->id = cm_rows_int64(&rows, 0, 0);
+	row->ca_id = cm_rows_int64(&rows, 0, 1);
+	row->issuer_id = cm_rows_int64(&rows, 0, 2);
+	row->subscriber_id = cm_rows_int64(&rows, 0, 3);
+	row->state = cm_rows_text(&rows, 0, 4);
+	row->source = cm_rows_text(&rows, 0, 5);
+	row->subject = cm_rows_text(&rows, 0, 6);
+	row->key_algorithm = cm_rows_text(&rows, 0, 7);
+	row->status_message = cm_rows_text(&rows, 0, 8);
+	row->not_after = time_of(&rows, 0, 9, DT_NOEND);
+	row->revoked_at = time_of(&rows, 0, 10, 0);
+	row->revocation_reason = cm_rows_text(&rows, 0, 11);
+	row->ca_name = cm_rows_text(&rows, 0, 12);
+	row->ca_type = cm_rows_text(&rows, 0, 13);
+	row->subscriber = cm_rows_text(&rows, 0, 14);
+	row->owner = cm_rows_text(&rows, 0, 15);
+	row->der = slice_of(&rows, 0, 16);
+	row->chain = slice_of(&rows, 0, 17);
+	row->spki = slice_of(&rows, 0, 18);
+	row->sealed_key = slice_of(&rows, 0, 19);
+	return row;
+}
+
+bool
+cm_certificate_row_issuer(int64 id, CmSlice *der, CmSlice *chain, int64 *issuer_id)
+{
+	static CmQuery query = {
+		"SELECT c.issuer_id, b.der, b.chain FROM certmgr.certificate c"
+		" LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id WHERE c.id = $1",
+		1, {INT8OID}
+	};
+	Datum		args[1] = {Int64GetDatum(id)};
+	CmRows		rows = cm_query(&query, args, NULL);
+
+	if (rows.count == 0)
+		return false;
+	*issuer_id = cm_rows_int64(&rows, 0, 0);
+	*der = slice_of(&rows, 0, 1);
+	*chain = slice_of(&rows, 0, 2);
+	return true;
+}
+
+void
+cm_certificate_row_revoke(int64 id, TimestampTz at, const char *reason, const char *status_message)
+{
+	static CmQuery query = {
+		"UPDATE certmgr.certificate SET state = 'revoked', revoked_at = $2, revocation_reason = $3, renew_at = NULL, status_message = $4"
+		" WHERE id = $1",
+		4, {INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID}
+	};
+	Datum		args[4] = {Int64GetDatum(id), TimestampTzGetDatum(at), cm_datum_text(reason), cm_datum_text(status_message)};
+	bool		nulls[4] = {false, false, false, status_message == NULL};
+
+	(void) cm_query(&query, args, nulls);
+}
+
+void
+cm_certificate_row_cancel(int64 id, const char *status_message)
+{
+	static CmQuery query = {
+		"UPDATE certmgr.certificate SET state = 'cancelled', renew_at = NULL, status_message = $2 WHERE id = $1",
+		2, {INT8OID, TEXTOID}
+	};
+	Datum		args[2] = {Int64GetDatum(id), cm_datum_text(status_message)};
+
+	(void) cm_query(&query, args, NULL);
+}
+
+int64
+cm_certificate_row_disable_ca(int64 id, const char *status_message)
+{
+	static CmQuery query = {
+		"UPDATE certmgr.ca SET state = 'disabled', status_message = $2 WHERE certificate_id = $1 AND state = 'active' RETURNING id",
+		2, {INT8OID, TEXTOID}
+	};
+	Datum		args[2] = {Int64GetDatum(id), cm_datum_text(status_message)};
+	CmRows		rows = cm_query(&query, args, NULL);
+
+	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
+}

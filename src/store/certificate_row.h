@@ -1,0 +1,46 @@
+/*
+ * certificate_row.h - one certificate with everything that is known about it:
+ * its bytes, its CA's and its subscriber's names. For exporting, revoking and
+ * cancelling; the inventory is inserted elsewhere.
+ */
+#ifndef CM_STORE_CERTIFICATE_ROW_H
+#define CM_STORE_CERTIFICATE_ROW_H
+
+#include "base/der.h"
+#include "datatype/timestamp.h"
+
+/* Everything in the memory context that was current; slices without bytes have len 0, ids that are NULL are 0. */
+typedef struct CmCertificateRow
+{
+	int64		id;
+	int64		ca_id;
+	int64		issuer_id;
+	int64		subscriber_id;
+	char	   *state;
+	char	   *source;
+	char	   *subject;
+	char	   *key_algorithm;
+	char	   *status_message; /* or NULL */
+	TimestampTz not_after;		/* DT_NOEND when not known yet */
+	TimestampTz revoked_at;		/* 0 unless state is revoked */
+	char	   *revocation_reason;	/* or NULL */
+	char	   *ca_name;		/* NULL: no CA of ours (imported, discovered) */
+	char	   *ca_type;		/* or NULL */
+	char	   *subscriber;		/* NULL: none, or dropped */
+	char	   *owner;			/* role, or NULL */
+	CmSlice		der;
+	CmSlice		chain;
+	CmSlice		spki;
+	CmSlice		sealed_key;
+} CmCertificateRow;
+
+/* NULL when there is none. lock: FOR UPDATE on the certificate. */
+extern CmCertificateRow *cm_certificate_row_get(int64 id, bool lock);
+/* An issuer on the way up: its DER, the issuers above it that came from elsewhere, and the next certificate (0 at the top). False when there is no such row. */
+extern bool cm_certificate_row_issuer(int64 id, CmSlice *der, CmSlice *chain, int64 *issuer_id);
+extern void cm_certificate_row_revoke(int64 id, TimestampTz at, const char *reason, const char *status_message);
+extern void cm_certificate_row_cancel(int64 id, const char *status_message);
+/* The CA whose active certificate this is stops issuing; its CRLs go on. Returns its id, 0 when there is none. */
+extern int64 cm_certificate_row_disable_ca(int64 id, const char *status_message);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * job.c - see job.h. Sessions put jobs; engines (the database worker, CALL
+ * certmgr.work()) claim them and write outcomes. Rows are locked one at a time
+ * and never waited for by a claim.
+ *
+ * A leased job has due_at = lease_until, so the index on due_at skips it, and
+ * somebody who makes it due meanwhile leaves an earlier time behind that the
+ * outcome keeps.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "pg/query.h"
+#include "pg/wake.h"
+#include "store/job.h"
+#include "utils/timestamp.h"
+
+/* Leased rows stand among the due ones; no engine has more than 2,000 in flight (certmgr.max_orders_in_flight). */
+#define NEXT_DUE_LOOK "2100"
+
+void
+cm_job_put(const char *kind, int64 target_id, TimestampTz due_at)
+{
+	static CmQuery put = {
+		"INSERT INTO certmgr_private.job AS j (kind, target_id, due_at) VALUES ($1, $2, $3)"
+		" ON CONFLICT (kind, target_id) DO UPDATE SET due_at = LEAST(j.due_at, EXCLUDED.due_at)",
+		3, {TEXTOID, INT8OID, TIMESTAMPTZOID}};
+
+	cm_query(&put, (Datum[]) {cm_datum_text(kind), Int64GetDatum(target_id), TimestampTzGetDatum(due_at)}, NULL);
+	cm_wake_at_commit();
+}
+
+CmJobRow *
+cm_job_claim(TimestampTz now, TimestampTz lease_until, int limit, int *count)
+{
+	static CmQuery claim = {
+		"UPDATE certmgr_private.job j SET lease_epoch = j.lease_epoch + 1, lease_until = $2, due_at = $2"
+		" FROM (SELECT id, due_at FROM certmgr_private.job WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)"
+		" ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) d"
+		" WHERE j.id = d.id RETURNING j.id, j.kind, j.target_id, d.due_at, j.attempt, j.lease_epoch",
+		3, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}};
+	CmRows		rows = cm_query(&claim, (Datum[]) {TimestampTzGetDatum(now), TimestampTzGetDatum(lease_until), Int32GetDatum(limit)}, NULL);
+	CmJobRow   *jobs = palloc0(sizeof(CmJobRow) * Max(rows.count, 1));
+
+	for (int i = 0; i < rows.count; i++)
+	{
+		jobs[i].id = cm_rows_int64(&rows, i, 0);
+		strlcpy(jobs[i].kind, cm_rows_text(&rows, i, 1), sizeof(jobs[i].kind));
+		jobs[i].target_id = cm_rows_int64(&rows, i, 2);
+		jobs[i].due_at = DatumGetTimestampTz(cm_rows_value(&rows, i, 3));
+		jobs[i].attempt = DatumGetInt32(cm_rows_value(&rows, i, 4));
+		jobs[i].lease_epoch = cm_rows_int64(&rows, i, 5);
+	}
+	*count = rows.count;
+	return jobs;
+}
+
+bool
+cm_job_hold(const CmJobRow *job, TimestampTz lease_until)
+{
+	static CmQuery hold = {
+		"UPDATE certmgr_private.job SET lease_until = $3, due_at = CASE WHEN due_at < lease_until THEN due_at ELSE $3 END"
+		" WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
+		3, {INT8OID, INT8OID, TIMESTAMPTZOID}};
+
+	return cm_query(&hold, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(lease_until)}, NULL).count > 0;
+}
+
+bool
+cm_job_finish(const CmJobRow *job)
+{
+	/* Made due meanwhile: somebody wants it to run once more. */
+	static CmQuery again = {
+		"UPDATE certmgr_private.job SET lease_until = NULL, attempt = 0, last_error = NULL, last_error_at = NULL"
+		" WHERE id = $1 AND lease_epoch = $2 AND due_at < lease_until",
+		2, {INT8OID, INT8OID}};
+	static CmQuery finish = {"DELETE FROM certmgr_private.job WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL", 2, {INT8OID, INT8OID}};
+	Datum		args[] = {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch)};
+
+	return cm_query(&again, args, NULL).count > 0 || cm_query(&finish, args, NULL).count > 0;
+}
+
+bool
+cm_job_again(const CmJobRow *job, TimestampTz due_at, bool progress)
+{
+	static CmQuery again = {
+		"UPDATE certmgr_private.job SET due_at = CASE WHEN due_at < lease_until THEN LEAST(due_at, $3) ELSE $3 END, lease_until = NULL,"
+		" attempt = CASE WHEN $4 THEN 0 ELSE attempt END, last_error = CASE WHEN $4 THEN NULL ELSE last_error END,"
+		" last_error_at = CASE WHEN $4 THEN NULL ELSE last_error_at END"
+		" WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
+		4, {INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID}};
+
+	return cm_query(&again, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at), BoolGetDatum(progress)}, NULL).count > 0;
+}
+
+bool
+cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason)
+{
+	static CmQuery fail = {
+		"UPDATE certmgr_private.job SET due_at = CASE WHEN due_at < lease_until THEN LEAST(due_at, $3) ELSE $3 END, lease_until = NULL,"
+		" attempt = attempt + 1, last_error = $4, last_error_at = pg_catalog.clock_timestamp()"
+		" WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
+		4, {INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID}};
+
+	return cm_query(&fail, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at), cm_datum_text(reason)}, NULL).count > 0;
+}
+
+bool
+cm_job_release(const CmJobRow *job)
+{
+	static CmQuery release = {
+		"UPDATE certmgr_private.job SET due_at = LEAST(due_at, $3), lease_until = NULL WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
+		3, {INT8OID, INT8OID, TIMESTAMPTZOID}};
+
+	return cm_query(&release, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(GetCurrentTimestamp())}, NULL).count > 0;
+}
+
+int
+cm_job_release_all(void)
+{
+	static CmQuery release = {"UPDATE certmgr_private.job SET due_at = LEAST(due_at, $1), lease_until = NULL WHERE lease_until IS NOT NULL", 1, {TIMESTAMPTZOID}};
+
+	return cm_query(&release, (Datum[]) {TimestampTzGetDatum(GetCurrentTimestamp())}, NULL).count;
+}
+
+TimestampTz
+cm_job_next_due(void)
+{
+	static CmQuery next = {
+		"SELECT pg_catalog.min(GREATEST(due_at, lease_until)) FROM"
+		" (SELECT due_at, lease_until FROM certmgr_private.job ORDER BY due_at, id LIMIT " NEXT_DUE_LOOK ") j",
+		0, {InvalidOid}};
+	CmRows		rows = cm_query(&next, NULL, NULL);
+
+	return cm_rows_null(&rows, 0, 0) ? DT_NOEND : DatumGetTimestampTz(cm_rows_value(&rows, 0, 0));
+}

@@ -1,0 +1,121 @@
+/*
+ * key.c - see store/key.h. Must run as certmgr_owner: row security hides the
+ * table from everybody else.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "crypto/seal.h"
+#include "pg/error.h"
+#include "pg/own.h"
+#include "pg/query.h"
+#include "store/key.h"
+
+static void
+free_key(void *object)
+{
+	cm_key_free((CmKey *) object);
+}
+
+static CmSealPlace
+place_of(int64 id, const char *algorithm, CmSlice spki)
+{
+	CmSealPlace place = {"certmgr_private.key", id, "sealed", algorithm, spki};
+
+	return place;
+}
+
+int64
+cm_store_key_create(CmKeyAlg alg)
+{
+	static CmQuery insert = {"INSERT INTO certmgr_private.key (algorithm, spki) VALUES ($1, $2) RETURNING id", 2, {TEXTOID, BYTEAOID}};
+	static CmQuery seal = {"UPDATE certmgr_private.key SET sealed = $2 WHERE id = $1", 2, {INT8OID, BYTEAOID}};
+	CmOwn	   *own = cm_own(free_key);
+	CmBuf	   *spki = cm_own_buf(0);
+	CmBuf	   *sealed = cm_own_buf(0);
+	CmBuf	   *private_bytes = cm_own_secret(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmKey	   *key = NULL;
+	CmSealPlace place;
+	CmRows		rows;
+	int64		id;
+
+	if (!cm_key_generate(alg, &key, &st))
+		cm_throw(&st, NULL);
+	own->object = key;
+	if (!cm_key_spki(key, spki, &st) || !cm_key_private_bytes(key, private_bytes, &st))
+		cm_throw(&st, NULL);
+
+	rows = cm_query(&insert, (Datum[]) {cm_datum_text(cm_key_alg_name(alg)), cm_datum_bytea(spki->data, spki->len)}, NULL);
+	id = cm_rows_int64(&rows, 0, 0);
+
+	/* The row's id is part of what the seal protects, so the row comes first. */
+	place = place_of(id, cm_key_alg_name(alg), cm_slice(spki->data, spki->len));
+	if (!cm_seal(cm_slice(private_bytes->data, private_bytes->len), &place, sealed, &st))
+		cm_throw(&st, NULL);
+	cm_query(&seal, (Datum[]) {Int64GetDatum(id), cm_datum_bytea(sealed->data, sealed->len)}, NULL);
+	cm_own_release(own);
+	cm_buf_free(private_bytes);
+	return id;
+}
+
+static CmRows
+get(int64 id)
+{
+	static CmQuery select = {"SELECT algorithm, spki, sealed FROM certmgr_private.key WHERE id = $1", 1, {INT8OID}};
+	CmRows		rows = cm_query(&select, (Datum[]) {Int64GetDatum(id)}, NULL);
+
+	if (rows.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("key %lld does not exist", (long long) id)));
+	return rows;
+}
+
+CmKey *
+cm_store_key_open(int64 id)
+{
+	CmOwn	   *own = cm_own(free_key);
+	CmRows		rows = get(id);
+	char	   *algorithm = cm_rows_text(&rows, 0, 0);
+	bytea	   *spki = cm_rows_bytea(&rows, 0, 1);
+	bytea	   *sealed = cm_rows_bytea(&rows, 0, 2);
+	CmSlice		public_part = cm_slice(VARDATA_ANY(spki), VARSIZE_ANY_EXHDR(spki));
+	CmSealPlace place = place_of(id, algorithm, public_part);
+	CmBuf	   *private_bytes = cm_own_secret(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmKeyAlg	alg;
+	CmKey	   *key = NULL;
+
+	if (sealed == NULL)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_SEALED),
+				 errmsg("key %lld has no private part here", (long long) id)));
+	if (!cm_key_alg_parse(algorithm, &alg, &st) ||
+		!cm_unseal(cm_slice(VARDATA_ANY(sealed), VARSIZE_ANY_EXHDR(sealed)), &place, private_bytes, &st) ||
+		!cm_key_from_private(alg, cm_slice(private_bytes->data, private_bytes->len), public_part, &key, &st))
+		cm_throw(&st, NULL);
+	own->object = key;
+	cm_buf_free(private_bytes);
+	return key;
+}
+
+CmSlice
+cm_store_key_spki(int64 id, CmKeyAlg *alg)
+{
+	CmRows		rows = get(id);
+	bytea	   *spki = cm_rows_bytea(&rows, 0, 1);
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (alg != NULL && !cm_key_alg_parse(cm_rows_text(&rows, 0, 0), alg, &st))
+		cm_throw(&st, NULL);
+	return cm_slice(VARDATA_ANY(spki), VARSIZE_ANY_EXHDR(spki));
+}
+
+void
+cm_store_key_delete(int64 id)
+{
+	static CmQuery delete = {"DELETE FROM certmgr_private.key WHERE id = $1", 1, {INT8OID}};
+
+	cm_query(&delete, (Datum[]) {Int64GetDatum(id)}, NULL);
+}

@@ -1,0 +1,53 @@
+/*
+ * predecessor.c - see predecessor.h. Must run as certmgr_owner.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "pg/query.h"
+#include "store/predecessor.h"
+#include "utils/timestamp.h"
+
+static CmSlice
+bytes(const CmRows *rows, int column)
+{
+	bytea	   *value = cm_rows_bytea(rows, 0, column);
+
+	return value == NULL ? cm_slice(NULL, 0) : cm_slice(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+static TimestampTz
+time_of(const CmRows *rows, int column)
+{
+	return cm_rows_null(rows, 0, column) ? 0 : DatumGetTimestampTz(cm_rows_value(rows, 0, column));
+}
+
+CmPredecessor *
+cm_predecessor_get(int64 id)
+{
+	static CmQuery select = {"SELECT c.ca_id, c.subscriber_id, c.state, c.source, c.subject, c.sans, c.usages, c.key_algorithm, c.not_before, c.not_after, "
+		"b.der, b.spki, b.csr, b.sealed_key FROM certmgr.certificate c LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id "
+	"WHERE c.id = $1 FOR NO KEY UPDATE OF c", 1, {INT8OID}};
+	CmRows		rows = cm_query(&select, (Datum[]) {Int64GetDatum(id)}, NULL);
+	CmPredecessor *p;
+
+	if (rows.count == 0)
+		return NULL;
+	p = palloc0(sizeof(CmPredecessor));
+	p->id = id;
+	p->ca_id = cm_rows_int64(&rows, 0, 0);
+	p->subscriber_id = cm_rows_int64(&rows, 0, 1);
+	p->state = cm_rows_text(&rows, 0, 2);
+	p->source = cm_rows_text(&rows, 0, 3);
+	p->subject = cm_rows_text(&rows, 0, 4);
+	p->sans = cm_text_array(cm_rows_value(&rows, 0, 5), &p->san_count);
+	p->usages = cm_text_array(cm_rows_value(&rows, 0, 6), &p->usage_count);
+	p->key_algorithm = cm_rows_text(&rows, 0, 7);
+	p->not_before = time_of(&rows, 8);
+	p->not_after = time_of(&rows, 9);
+	p->der = bytes(&rows, 10);
+	p->spki = bytes(&rows, 11);
+	p->csr = bytes(&rows, 12);
+	p->sealed_key = bytes(&rows, 13);
+	return p;
+}

@@ -1,0 +1,814 @@
+/*
+ * test_key.c - keys made, loaded and taken apart, checked against OpenSSL's own encoders; hostile keys.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "base/encode.h"
+#include "crypto/key.h"
+
+#define MESSAGE cm_slice("to be signed", 12)
+
+/* RSA above 2048 takes seconds to generate under the sanitizers: the code is the same. */
+static const CmKeyAlg algs[] = {CM_KEY_EC_P256, CM_KEY_EC_P384, CM_KEY_EC_P521, CM_KEY_ED25519, CM_KEY_RSA_2048};
+
+#define ALG_COUNT (sizeof(algs) / sizeof(algs[0]))
+
+static CmKey *keys[ALG_COUNT];
+
+static CmSlice
+slice_of(const CmBuf *buf)
+{
+	return cm_slice(buf->data, buf->len);
+}
+
+static CmSlice
+no_bytes(void)
+{
+	return cm_slice(NULL, 0);
+}
+
+static int
+make_keys(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		if (!cm_key_generate(algs[i], &keys[i], &st))
+			return -1;
+	}
+	return 0;
+}
+
+static int
+free_keys(void **state)
+{
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+		cm_key_free(keys[i]);
+	return 0;
+}
+
+static void
+get_spki(const CmKey *key, CmBuf *out)
+{
+	cm_buf_init(out, 0);
+	assert_true(cm_key_spki(key, out, NULL));
+}
+
+/* What OpenSSL makes of our PKCS#8. */
+static EVP_PKEY *
+by_openssl(const CmKey *key)
+{
+	CmBuf		pem;
+	BIO		   *bio;
+	EVP_PKEY   *pkey;
+
+	cm_buf_init_secret(&pem, 0);
+	assert_true(cm_key_pkcs8_pem(key, &pem, NULL));
+	bio = BIO_new_mem_buf(pem.data, (int) pem.len);
+	pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *) "");
+	assert_non_null(pkey);
+	BIO_free(bio);
+	cm_buf_free(&pem);
+	return pkey;
+}
+
+static void
+names(void **state)
+{
+	static const char *const all[] = {"EC-P256", "EC-P384", "EC-P521", "Ed25519", "RSA-2048", "RSA-3072", "RSA-4096"};
+	CmStatus	st = CM_STATUS_INIT;
+	CmKeyAlg	alg;
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+	{
+		assert_true(cm_key_alg_parse(all[i], &alg, &st));
+		assert_int_equal(alg, i + 1);
+		assert_string_equal(cm_key_alg_name(alg), all[i]);
+		assert_true(cm_sign_algorithm(alg).len > 0);
+	}
+	assert_true(cm_key_alg_parse("ec-p256", &alg, &st));
+	assert_true(cm_key_alg_parse("ED25519", &alg, &st));
+	assert_false(cm_key_alg_parse("RSA-1024\n", &alg, &st));
+	assert_int_equal(st.code, CM_UNSUPPORTED);
+	assert_string_equal(st.reason, "key algorithm \"RSA-1024?\" is not known");
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_non_null(strstr(st.detail, all[i]));
+	assert_string_equal(cm_key_alg_name(CM_KEY_OTHER), "other");
+	assert_int_equal(cm_sign_algorithm(CM_KEY_OTHER).len, 0);
+	assert_false(cm_key_alg_parse("other", &alg, &st));
+	cm_key_free(NULL);
+}
+
+/* Public part, private part and PKCS#8 are what OpenSSL writes. */
+static void
+agrees_with_openssl(void **state)
+{
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		EVP_PKEY   *pkey = by_openssl(keys[i]);
+		unsigned char *der = NULL;
+		int			len = i2d_PUBKEY(pkey, &der);
+		CmBuf		ours;
+		CmBuf		pem;
+		BIO		   *bio = BIO_new(BIO_s_mem());
+		char	   *text;
+		long		text_len;
+
+		get_spki(keys[i], &ours);
+		assert_int_equal(len, ours.len);
+		assert_memory_equal(der, ours.data, ours.len);
+		OPENSSL_free(der);
+
+		assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
+		text_len = BIO_get_mem_data(bio, &text);
+		cm_buf_init_secret(&pem, 0);
+		assert_true(cm_key_pkcs8_pem(keys[i], &pem, NULL));
+		assert_int_equal(pem.len, text_len);
+		assert_memory_equal(pem.data, text, pem.len);
+		BIO_free(bio);
+
+		if (algs[i] == CM_KEY_RSA_2048)
+		{
+			cm_buf_reset(&pem);
+			der = NULL;
+			len = i2d_PrivateKey(pkey, &der);
+			assert_true(cm_key_private_bytes(keys[i], &pem, NULL));
+			assert_int_equal(len, pem.len);
+			assert_memory_equal(der, pem.data, pem.len);
+			OPENSSL_clear_free(der, (size_t) len);
+		}
+		cm_buf_free(&pem);
+		cm_buf_free(&ours);
+		EVP_PKEY_free(pkey);
+	}
+}
+
+static void
+round_trip(void **state)
+{
+	static const size_t sizes[] = {32, 48, 66, 32, 0};
+	CmStatus	st = CM_STATUS_INIT;
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		CmBuf		private_bytes;
+		CmBuf		spki;
+		CmBuf		again;
+		CmBuf		signature;
+		CmKey	   *derived;
+		CmKey	   *given;
+		CmKey	   *public_key;
+		CmKeyAlg	alg;
+
+		cm_buf_init_secret(&private_bytes, 0);
+		cm_buf_init(&signature, 0);
+		get_spki(keys[i], &spki);
+		assert_true(cm_key_is_private(keys[i]));
+		assert_int_equal(cm_key_alg(keys[i]), algs[i]);
+		assert_true(cm_key_private_bytes(keys[i], &private_bytes, &st));
+		if (sizes[i] != 0)
+			assert_int_equal(private_bytes.len, sizes[i]);
+		assert_true(cm_key_from_private(algs[i], slice_of(&private_bytes), no_bytes(), &derived, &st));
+		assert_true(cm_key_from_private(algs[i], slice_of(&private_bytes), slice_of(&spki), &given, &st));
+		get_spki(derived, &again);
+		assert_true(cm_slice_equal(slice_of(&spki), slice_of(&again)));
+		assert_true(cm_key_spki_alg(slice_of(&spki), &alg, &st));
+		assert_int_equal(alg, algs[i]);
+
+		assert_true(cm_key_from_spki(slice_of(&spki), &public_key, &st));
+		assert_false(cm_key_is_private(public_key));
+		assert_true(cm_sign(derived, MESSAGE, &signature, &st));
+		assert_true(cm_verify(public_key, MESSAGE, slice_of(&signature), &st));
+		assert_true(cm_verify(given, MESSAGE, slice_of(&signature), &st));
+		cm_buf_reset(&signature);
+		assert_true(cm_sign(given, MESSAGE, &signature, &st));
+		assert_true(cm_verify(public_key, MESSAGE, slice_of(&signature), &st));
+
+		cm_buf_reset(&private_bytes);
+		assert_false(cm_key_private_bytes(public_key, &private_bytes, &st));
+		assert_false(cm_key_pkcs8_pem(public_key, &private_bytes, &st));
+		assert_false(cm_sign(public_key, MESSAGE, &signature, &st));
+		assert_false(cm_key_private_bytes(keys[i], &again, &st));
+		assert_false(cm_key_pkcs8_pem(keys[i], &again, &st));
+		assert_int_equal(ERR_peek_error(), 0);
+		cm_key_free(derived);
+		cm_key_free(given);
+		cm_key_free(public_key);
+		cm_buf_free(&private_bytes);
+		cm_buf_free(&signature);
+		cm_buf_free(&spki);
+		cm_buf_free(&again);
+	}
+}
+
+static void
+signatures_of_others(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	size_t		i;
+	size_t		n;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		CmBuf		signature;
+		CmKey	   *other;
+
+		cm_buf_init(&signature, 0);
+		/* Behind bytes that are there already, twice by the kept context. */
+		assert_true(cm_buf_append_byte(&signature, 0xab));
+		assert_true(cm_sign(keys[i], MESSAGE, &signature, &st));
+		assert_int_equal(signature.data[0], 0xab);
+		memmove(signature.data, signature.data + 1, --signature.len);
+		assert_true(cm_verify(keys[i], MESSAGE, slice_of(&signature), &st));
+		assert_false(cm_verify(keys[i], cm_slice("to be Signed", 12), slice_of(&signature), &st));
+		assert_int_equal(st.code, CM_MISMATCH);
+		for (n = 0; n < signature.len; n += n < 8 ? 1 : 13)
+		{
+			assert_false(cm_verify(keys[i], MESSAGE, cm_slice(signature.data, n), &st));
+			assert_int_equal(st.code, CM_MISMATCH);
+			signature.data[n] ^= 0x10;
+			assert_false(cm_verify(keys[i], MESSAGE, slice_of(&signature), &st));
+			signature.data[n] ^= 0x10;
+		}
+		assert_true(cm_verify(keys[i], MESSAGE, slice_of(&signature), &st));
+		if (algs[i] != CM_KEY_RSA_2048)
+		{
+			assert_true(cm_key_generate(algs[i], &other, &st));
+			assert_false(cm_verify(other, MESSAGE, slice_of(&signature), &st));
+			cm_key_free(other);
+		}
+		assert_int_equal(ERR_peek_error(), 0);
+		cm_buf_free(&signature);
+	}
+}
+
+static void
+halves_that_do_not_match(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		CmBuf		private_bytes;
+		CmBuf		spki;
+		CmKey	   *key;
+
+		cm_buf_init_secret(&private_bytes, 0);
+		assert_true(cm_key_private_bytes(keys[i], &private_bytes, &st));
+		get_spki(keys[(i + 1) % ALG_COUNT], &spki);
+		assert_false(cm_key_from_private(algs[i], slice_of(&private_bytes), slice_of(&spki), &key, &st));
+		assert_int_equal(st.code, CM_MISMATCH);
+		assert_null(key);
+		cm_buf_free(&spki);
+		if (algs[i] != CM_KEY_RSA_2048)
+		{
+			CmKey	   *other;
+
+			assert_true(cm_key_generate(algs[i], &other, &st));
+			get_spki(other, &spki);
+			assert_false(cm_key_from_private(algs[i], slice_of(&private_bytes), slice_of(&spki), &key, &st));
+			assert_int_equal(st.code, CM_MISMATCH);
+			cm_key_free(other);
+			cm_buf_free(&spki);
+		}
+		else
+		{
+			assert_false(cm_key_from_private(CM_KEY_RSA_3072, slice_of(&private_bytes), no_bytes(), &key, &st));
+			assert_int_equal(st.code, CM_MISMATCH);
+			/* A private exponent and CRT part that are not of this modulus. */
+			private_bytes.data[private_bytes.len - 3] ^= 1;
+			private_bytes.data[600] ^= 1;
+			private_bytes.data[300] ^= 1;
+			assert_false(cm_key_from_private(CM_KEY_RSA_2048, slice_of(&private_bytes), no_bytes(), &key, &st));
+		}
+		assert_false(cm_key_from_private(algs[i], cm_slice(private_bytes.data, private_bytes.len - 1), no_bytes(), &key, &st));
+		assert_false(cm_key_from_private(algs[i], no_bytes(), no_bytes(), &key, &st));
+		cm_buf_append_byte(&private_bytes, 0);
+		assert_false(cm_key_from_private(algs[i], slice_of(&private_bytes), no_bytes(), &key, &st));
+		assert_int_equal(ERR_peek_error(), 0);
+		cm_buf_free(&private_bytes);
+	}
+}
+
+static void
+scalars_out_of_range(void **state)
+{
+	static const char order[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		bytes;
+	CmKey	   *key;
+	uint8_t		zeros[32] = {0};
+
+	(void) state;
+	assert_false(cm_key_from_private(CM_KEY_EC_P256, cm_slice(zeros, 32), no_bytes(), &key, &st));
+	assert_int_equal(st.code, CM_INVALID);
+	cm_buf_init_secret(&bytes, 0);
+	assert_true(cm_hex_decode(&bytes, order, 64));
+	assert_false(cm_key_from_private(CM_KEY_EC_P256, slice_of(&bytes), no_bytes(), &key, &st));
+	assert_int_equal(st.code, CM_INVALID);
+	bytes.data[31]--;
+	assert_true(cm_key_from_private(CM_KEY_EC_P256, slice_of(&bytes), no_bytes(), &key, &st));
+	cm_key_free(key);
+	zeros[31] = 1;
+	assert_true(cm_key_from_private(CM_KEY_EC_P256, cm_slice(zeros, 32), no_bytes(), &key, &st));
+	/* A scalar with leading zeros keeps its width. */
+	cm_buf_reset(&bytes);
+	assert_true(cm_key_private_bytes(key, &bytes, &st));
+	assert_int_equal(bytes.len, 32);
+	assert_memory_equal(bytes.data, zeros, 32);
+	cm_key_free(key);
+	cm_buf_free(&bytes);
+	assert_false(cm_key_from_private(CM_KEY_OTHER, cm_slice(zeros, 32), no_bytes(), &key, &st));
+	assert_int_equal(st.code, CM_UNSUPPORTED);
+	assert_false(cm_key_generate(CM_KEY_NONE, &key, &st));
+	assert_int_equal(st.code, CM_UNSUPPORTED);
+}
+
+/* On an exact heap copy, so that the sanitizer sees a byte too far. */
+static bool
+load_spki(const uint8_t *bytes, size_t len, CmStatus *st)
+{
+	uint8_t    *copy = malloc(len > 0 ? len : 1);
+	CmKey	   *key;
+	bool		ok;
+
+	assert_non_null(copy);
+	if (len > 0)
+		memcpy(copy, bytes, len);
+	ok = cm_key_from_spki(cm_slice(copy, len), &key, st);
+	if (ok)
+		cm_key_free(key);
+	else
+		assert_null(key);
+	free(copy);
+	return ok;
+}
+
+static void
+public_keys_cut_and_bent(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	size_t		i;
+	size_t		n;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		CmBuf		spki;
+
+		get_spki(keys[i], &spki);
+		for (n = 0; n < spki.len; n++)
+			assert_false(load_spki(spki.data, n, &st));
+		cm_buf_append_byte(&spki, 0);
+		assert_false(load_spki(spki.data, spki.len, &st));
+		spki.len--;
+		/* The last third of an EC key is within y: no such point is on the curve. */
+		for (n = spki.len - spki.len / 3; algs[i] <= CM_KEY_EC_P521 && n < spki.len; n++)
+		{
+			spki.data[n] ^= 0x04;
+			assert_false(load_spki(spki.data, spki.len, &st));
+			assert_int_equal(st.code, CM_INVALID);
+			spki.data[n] ^= 0x04;
+		}
+		assert_true(load_spki(spki.data, spki.len, &st));
+		assert_int_equal(ERR_peek_error(), 0);
+		cm_buf_free(&spki);
+	}
+}
+
+static void
+points_of_other_forms(void **state)
+{
+	static const char *const bad[] = {
+		/* infinity; hybrid form; a compressed x that is not on the curve; P-384's point under P-256's name */
+		"301906072a8648ce3d020106082a8648ce3d030107",
+		"3013300c06072a8648ce3d0201020100030300" "0400",
+		/* explicit parameters instead of a name */
+		"3018300e06072a8648ce3d0201300306012a030600" "0401020304",
+		/* no parameters; NULL */
+		"300f300906072a8648ce3d0201030200" "04",
+		/* Ed25519 with parameters */
+		"302c300706032b6570" "0500" "0321000000000000000000000000000000000000000000000000000000000000000000"
+	};
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		spki;
+	CmBuf		bytes;
+	CmBuf		again;
+	CmKey	   *key;
+	EVP_PKEY   *pkey = by_openssl(keys[0]);
+	unsigned char *der = NULL;
+	size_t		i;
+	int			len;
+
+	(void) state;
+	cm_buf_init_secret(&bytes, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	{
+		cm_buf_reset(&bytes);
+		assert_true(cm_hex_decode(&bytes, bad[i], strlen(bad[i])));
+		assert_false(load_spki(bytes.data, bytes.len, &st));
+		assert_int_equal(st.code, CM_INVALID);
+	}
+
+	/* A compressed point is lawful (RFC 5480) and the same key. */
+	assert_int_equal(EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"), 1);
+	len = i2d_PUBKEY(pkey, &der);
+	assert_int_equal(len, 59);
+	assert_true(cm_key_from_spki(cm_slice(der, (size_t) len), &key, &st));
+	assert_int_equal(cm_key_alg(key), CM_KEY_EC_P256);
+	cm_buf_init(&again, 0);
+	cm_buf_init(&spki, 0);
+	assert_true(cm_key_public_numbers(key, &again, &again, &st));
+	assert_true(cm_key_spki(keys[0], &spki, &st));
+	assert_int_equal(again.len, 64);
+	assert_memory_equal(again.data, spki.data + spki.len - 64, 64);
+	cm_key_free(key);
+	cm_buf_reset(&bytes);
+	assert_true(cm_key_private_bytes(keys[0], &bytes, &st));
+	assert_true(cm_key_from_private(CM_KEY_EC_P256, slice_of(&bytes), cm_slice(der, (size_t) len), &key, &st));
+	cm_key_free(key);
+	OPENSSL_free(der);
+
+	/* The hybrid form is not. */
+	spki.data[26] = spki.data[spki.len - 1] & 1 ? 0x07 : 0x06;
+	assert_false(load_spki(spki.data, spki.len, &st));
+	EVP_PKEY_free(pkey);
+	cm_buf_free(&bytes);
+	cm_buf_free(&again);
+	cm_buf_free(&spki);
+}
+
+static void
+put_rsa(CmBuf *out, const uint8_t *n, size_t n_len, const uint8_t *e, size_t e_len)
+{
+	static const uint8_t alg[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+	size_t		a;
+	size_t		b;
+	size_t		c;
+
+	cm_buf_reset(out);
+	a = cm_der_open(out, CM_DER_SEQUENCE);
+	cm_buf_append(out, alg, sizeof(alg));
+	b = cm_der_open(out, CM_DER_BIT_STRING);
+	cm_buf_append_byte(out, 0);
+	c = cm_der_open(out, CM_DER_SEQUENCE);
+	cm_der_put_unsigned(out, n, n_len);
+	cm_der_put_unsigned(out, e, e_len);
+	cm_der_close(out, c);
+	cm_der_close(out, b);
+	cm_der_close(out, a);
+}
+
+static CmCode
+rsa_code(size_t bits, const char *e, size_t e_len, bool odd, CmKeyAlg *alg)
+{
+	uint8_t		n[2048];
+	size_t		len = (bits + 7) / 8;
+	CmBuf		spki;
+	CmStatus	st = CM_STATUS_INIT;
+
+	memset(n, 0x55, sizeof(n));
+	n[0] = (uint8_t) (0x80 >> (len * 8 - bits));
+	n[len - 1] = odd ? 0x55 : 0x54;
+	cm_buf_init(&spki, 0);
+	put_rsa(&spki, n, len, (const uint8_t *) e, e_len);
+	(void) cm_key_spki_alg(slice_of(&spki), alg, &st);
+	cm_buf_free(&spki);
+	return st.code;
+}
+
+static void
+weak_rsa(void **state)
+{
+	char		e[34];
+	CmKeyAlg	alg;
+
+	(void) state;
+	assert_int_equal(rsa_code(2048, "\1\0\1", 3, true, &alg), CM_OK);
+	assert_int_equal(alg, CM_KEY_RSA_2048);
+	assert_int_equal(rsa_code(3072, "\1\0\1", 3, true, &alg), CM_OK);
+	assert_int_equal(alg, CM_KEY_RSA_3072);
+	assert_int_equal(rsa_code(4096, "\1\0\1", 3, true, &alg), CM_OK);
+	assert_int_equal(alg, CM_KEY_RSA_4096);
+	assert_int_equal(rsa_code(2049, "\1\0\1", 3, true, &alg), CM_OK);
+	assert_int_equal(alg, CM_KEY_OTHER);
+	assert_int_equal(rsa_code(8192, "\1\0\1", 3, true, &alg), CM_OK);
+	assert_int_equal(rsa_code(1024, "\1\0\1", 3, true, &alg), CM_POLICY);
+	assert_int_equal(alg, CM_KEY_NONE);
+	assert_int_equal(rsa_code(2047, "\1\0\1", 3, true, &alg), CM_POLICY);
+	assert_int_equal(rsa_code(8193, "\1\0\1", 3, true, &alg), CM_LIMIT);
+	assert_int_equal(rsa_code(16384, "\1\0\1", 3, true, &alg), CM_LIMIT);
+	assert_int_equal(rsa_code(2048, "\1\0\1", 3, false, &alg), CM_INVALID);
+	assert_int_equal(rsa_code(2048, "\3", 1, true, &alg), CM_POLICY);
+	assert_int_equal(rsa_code(2048, "\1", 1, true, &alg), CM_POLICY);
+	assert_int_equal(rsa_code(2048, "\0", 1, true, &alg), CM_INVALID);
+	assert_int_equal(rsa_code(2048, "\1\0\2", 3, true, &alg), CM_POLICY);
+	assert_int_equal(rsa_code(2048, "\377\377", 2, true, &alg), CM_POLICY);
+	memset(e, 1, sizeof(e));
+	assert_int_equal(rsa_code(2048, e, 32, true, &alg), CM_OK);
+	assert_int_equal(rsa_code(2048, e, 33, true, &alg), CM_LIMIT);
+}
+
+/* Keys of other sorts: known to be so, loaded where OpenSSL can. */
+static void
+other_sorts(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	EVP_PKEY   *pkey = EVP_EC_gen("secp256k1");
+	unsigned char *der = NULL;
+	int			len = i2d_PUBKEY(pkey, &der);
+	CmKey	   *key;
+	CmKeyAlg	alg;
+	CmBuf		out;
+
+	(void) state;
+	assert_true(len > 0);
+	assert_true(cm_key_spki_alg(cm_slice(der, (size_t) len), &alg, &st));
+	assert_int_equal(alg, CM_KEY_OTHER);
+	assert_true(cm_key_from_spki(cm_slice(der, (size_t) len), &key, &st));
+	assert_int_equal(cm_key_alg(key), CM_KEY_OTHER);
+	cm_buf_init(&out, 0);
+	assert_true(cm_key_spki(key, &out, &st));
+	assert_int_equal(out.len, len);
+	assert_false(cm_verify(key, MESSAGE, MESSAGE, &st));
+	assert_int_equal(st.code, CM_UNSUPPORTED);
+	assert_false(cm_key_public_numbers(key, &out, &out, &st));
+	assert_false(cm_sign(key, MESSAGE, &out, &st));
+	cm_key_free(key);
+	der[len - 1] ^= 1;
+	assert_false(cm_key_from_spki(cm_slice(der, (size_t) len), &key, &st));
+	assert_int_equal(st.code, CM_UNSUPPORTED);
+	OPENSSL_free(der);
+	EVP_PKEY_free(pkey);
+	cm_buf_free(&out);
+}
+
+/* ---- PEM ---- */
+
+static bool
+load_pem(const char *text, size_t len, CmKey **key, CmStatus *st)
+{
+	char	   *copy = malloc(len > 0 ? len : 1);
+	bool		ok;
+
+	assert_non_null(copy);
+	memcpy(copy, text, len);
+	ok = cm_key_from_pem(cm_slice(copy, len), key, st);
+	free(copy);
+	return ok;
+}
+
+/* The PEM in bio is this key; bio is emptied. */
+static void
+assert_loads(BIO *bio, const CmKey *key, CmKeyAlg alg)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	char	   *text;
+	long		len = BIO_get_mem_data(bio, &text);
+	CmKey	   *loaded;
+	CmBuf		a;
+	CmBuf		b;
+
+	if (!load_pem(text, (size_t) len, &loaded, &st))
+		fail_msg("%s (%s)", st.reason, st.detail);
+	assert_int_equal(cm_key_alg(loaded), alg);
+	assert_true(cm_key_is_private(loaded));
+	get_spki(key, &a);
+	get_spki(loaded, &b);
+	assert_true(cm_slice_equal(slice_of(&a), slice_of(&b)));
+	cm_buf_free(&a);
+	cm_buf_free(&b);
+	cm_key_free(loaded);
+	(void) BIO_reset(bio);
+}
+
+static void
+assert_refused(BIO *bio, CmCode code, const char *reason)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	char	   *text;
+	long		len = BIO_get_mem_data(bio, &text);
+	CmKey	   *loaded;
+
+	assert_false(load_pem(text, (size_t) len, &loaded, &st));
+	assert_null(loaded);
+	assert_int_equal(st.code, code);
+	assert_string_equal(st.reason, reason);
+	(void) BIO_reset(bio);
+}
+
+static void
+pem_of_every_kind(void **state)
+{
+	BIO		   *bio = BIO_new(BIO_s_mem());
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		EVP_PKEY   *pkey = by_openssl(keys[i]);
+
+		assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
+		assert_loads(bio, keys[i], algs[i]);
+		assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, pkey, EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
+		assert_refused(bio, CM_UNSUPPORTED, "private key is encrypted");
+		if (algs[i] != CM_KEY_ED25519)
+		{
+			/* What "openssl ecparam -genkey" puts before a key, and prose. */
+			BIO_puts(bio, "my key:\n-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n");
+			assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
+			assert_loads(bio, keys[i], algs[i]);
+			assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, pkey, EVP_aes_128_cbc(),
+																  (const unsigned char *) "secret", 6, NULL, NULL), 1);
+			assert_refused(bio, CM_UNSUPPORTED, "private key is encrypted");
+		}
+		assert_int_equal(PEM_write_bio_PUBKEY(bio, pkey), 1);
+		assert_refused(bio, CM_INVALID, "text holds no private key in PEM form");
+		EVP_PKEY_free(pkey);
+	}
+	BIO_puts(bio, "hello");
+	assert_refused(bio, CM_INVALID, "text holds no private key in PEM form");
+	assert_refused(bio, CM_INVALID, "text holds no private key in PEM form");
+	assert_int_equal(ERR_peek_error(), 0);
+	BIO_free(bio);
+}
+
+static void
+pem_of_unsupported_keys(void **state)
+{
+	BIO		   *bio = BIO_new(BIO_s_mem());
+	EVP_PKEY   *pkey = EVP_EC_gen("secp256k1");
+	CmStatus	st = CM_STATUS_INIT;
+	CmKey	   *key;
+
+	(void) state;
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
+	assert_refused(bio, CM_UNSUPPORTED, "private key is of an algorithm that is not supported");
+	assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
+	assert_refused(bio, CM_UNSUPPORTED, "private key is of a curve that is not supported");
+	EVP_PKEY_free(pkey);
+	pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t) 1024);
+	assert_non_null(pkey);
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
+	assert_refused(bio, CM_UNSUPPORTED, "RSA key of 1024 bits cannot be used");
+	EVP_PKEY_free(pkey);
+	pkey = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
+	assert_refused(bio, CM_UNSUPPORTED, "private key is of an algorithm that is not supported");
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+	assert_false(cm_key_from_pem(no_bytes(), &key, NULL));
+	assert_false(cm_key_from_pem(no_bytes(), &key, &st));
+}
+
+/* Private keys cut at every byte of their DER, the PEM around it being whole. */
+static void
+private_der_cut_anywhere(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	size_t		i;
+	size_t		n;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		CmBuf		pem;
+		CmBuf		der;
+		CmSlice		rest;
+		char		label[65];
+		CmKey	   *key;
+
+		cm_buf_init_secret(&pem, 0);
+		cm_buf_init_secret(&der, 0);
+		assert_true(cm_key_pkcs8_pem(keys[i], &pem, &st));
+		rest = slice_of(&pem);
+		assert_true(cm_pem_next(&rest, label, sizeof(label), &der, &st));
+		for (n = 1; n < der.len; n++)
+		{
+			cm_buf_reset(&pem);
+			assert_true(cm_pem_encode(&pem, "PRIVATE KEY", der.data, n));
+			assert_false(load_pem((const char *) pem.data, pem.len, &key, &st));
+			/* And with the outer length made to fit, so that the cut is inside. */
+			cm_buf_reset(&pem);
+			if (n > 8)
+			{
+				CmBuf		fit;
+				size_t		head = der.data[1] < 0x80 ? 2 : 2 + (der.data[1] & 0x7fu);
+
+				cm_buf_init_secret(&fit, 0);
+				cm_der_put(&fit, CM_DER_SEQUENCE, der.data + head, n - head);
+				assert_true(cm_pem_encode(&pem, "PRIVATE KEY", fit.data, fit.len));
+				assert_false(load_pem((const char *) pem.data, pem.len, &key, &st));
+				cm_buf_free(&fit);
+			}
+		}
+		cm_buf_free(&pem);
+		cm_buf_free(&der);
+	}
+	assert_int_equal(ERR_peek_error(), 0);
+}
+
+/* SEC 1 with a public point that belongs to another scalar, a curve told twice, a short scalar. */
+static void
+sec1_oddities(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		der;
+	CmBuf		pem;
+	CmBuf		spki;
+	CmKey	   *key;
+	size_t		seq;
+	size_t		mark;
+	int			round;
+
+	(void) state;
+	get_spki(keys[0], &spki);
+	cm_buf_init_secret(&der, 0);
+	cm_buf_init_secret(&pem, 0);
+	for (round = 0; round < 4; round++)
+	{
+		cm_buf_reset(&der);
+		cm_buf_reset(&pem);
+		seq = cm_der_open(&der, CM_DER_SEQUENCE);
+		cm_der_put_uint(&der, round == 3 ? 2 : 1);
+		cm_der_put(&der, CM_DER_OCTET_STRING, "\x05", 1);
+		mark = cm_der_open(&der, CM_DER_CONTEXT_CONS(0));
+		cm_der_put_oid(&der, round == 2 ? "1.3.132.0.10" : "1.2.840.10045.3.1.7");
+		cm_der_close(&der, mark);
+		if (round == 1)
+		{
+			mark = cm_der_open(&der, CM_DER_CONTEXT_CONS(1));
+			cm_der_put_bit_string(&der, spki.data + spki.len - 65, 65);
+			cm_der_close(&der, mark);
+		}
+		cm_der_close(&der, seq);
+		assert_true(cm_pem_encode(&pem, "EC PRIVATE KEY", der.data, der.len));
+		if (round == 0)
+		{
+			assert_true(load_pem((const char *) pem.data, pem.len, &key, &st));
+			assert_int_equal(cm_key_alg(key), CM_KEY_EC_P256);
+			cm_key_free(key);
+		}
+		else
+		{
+			assert_false(load_pem((const char *) pem.data, pem.len, &key, &st));
+			assert_int_equal(st.code, round == 1 ? CM_MISMATCH : round == 2 ? CM_UNSUPPORTED : CM_INVALID);
+		}
+	}
+	cm_buf_free(&der);
+	cm_buf_free(&pem);
+	cm_buf_free(&spki);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names),
+		cmocka_unit_test(agrees_with_openssl),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(signatures_of_others),
+		cmocka_unit_test(halves_that_do_not_match),
+		cmocka_unit_test(scalars_out_of_range),
+		cmocka_unit_test(public_keys_cut_and_bent),
+		cmocka_unit_test(points_of_other_forms),
+		cmocka_unit_test(weak_rsa),
+		cmocka_unit_test(other_sorts),
+		cmocka_unit_test(pem_of_every_kind),
+		cmocka_unit_test(pem_of_unsupported_keys),
+		cmocka_unit_test(private_der_cut_anywhere),
+		cmocka_unit_test(sec1_oddities)
+	};
+
+	return cmocka_run_group_tests(tests, make_keys, free_keys);
+}

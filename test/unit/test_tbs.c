@@ -1,0 +1,410 @@
+/* test_tbs.c - certificates that tbs.c writes, read by OpenSSL. */
+#include "x509_fixture.h"
+
+#include <openssl/x509v3.h>
+
+static const CmKeyAlg algs[] = {
+	CM_KEY_EC_P256, CM_KEY_EC_P384, CM_KEY_EC_P521, CM_KEY_ED25519, CM_KEY_RSA_2048, CM_KEY_RSA_3072, CM_KEY_RSA_4096
+};
+#define ALGS (sizeof(algs) / sizeof(algs[0]))
+
+static void
+add_usage(const char *name, uint32_t *bits, CmBuf *oids)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	assert_good(cm_usage_parse(name, bits, oids, &st), &st);
+}
+
+/* Everything in one leaf of every issuer algorithm, looked at through OpenSSL. */
+static void
+check_full_leaf(Entity *ca, Entity *leaf)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmTbs		tbs = fixture_tbs(leaf, ca, false);
+	CmBuf		sans;
+	CmBuf		eku;
+	X509	   *x;
+	X509	   *issuer;
+	GENERAL_NAMES *names;
+	CRL_DIST_POINTS *points;
+	AUTHORITY_INFO_ACCESS *aia;
+	int			critical;
+
+	cm_buf_init(&sans, 0);
+	cm_buf_init(&eku, 0);
+	assert_good(cm_san_parse("DNS:www.example.com", &sans, &st), &st);
+	assert_good(cm_san_parse("IP:2001:db8::1", &sans, &st), &st);
+	tbs.key_usage = 0;
+	add_usage("digitalSignature", &tbs.key_usage, &eku);
+	add_usage("keyAgreement", &tbs.key_usage, &eku);
+	add_usage("decipherOnly", &tbs.key_usage, &eku);
+	add_usage("serverAuth", &tbs.key_usage, &eku);
+	add_usage("clientAuth", &tbs.key_usage, &eku);
+	tbs.sans = of(&sans);
+	tbs.ext_key_usage = of(&eku);
+	tbs.crl_url = "http://ca.example.com/crl";
+	tbs.ocsp_url = "http://ca.example.com/ocsp";
+	tbs.ca_issuers_url = "http://ca.example.com/ca.der";
+	entity_sign(leaf, ca, &tbs);
+
+	x = to_x509(&leaf->der);
+	issuer = to_x509(&ca->der);
+	assert_int_equal(X509_get_version(x), X509_VERSION_3);
+	assert_int_equal(X509_verify(x, X509_get0_pubkey(issuer)), 1);
+	assert_int_equal(X509_check_issued(issuer, x), X509_V_OK);
+	assert_int_equal(X509_check_ca(x), 0);
+	assert_int_equal(X509_check_ca(issuer), 1);
+	assert_int_equal(X509_get_key_usage(x), KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT | KU_DECIPHER_ONLY);
+	assert_int_equal(X509_get_extended_key_usage(x), XKU_SSL_SERVER | XKU_SSL_CLIENT);
+	assert_int_equal(X509_get_ext_count(x), 7);
+	assert_int_equal(X509_check_host(x, "www.example.com", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_ip_asc(x, "2001:db8::1", 0), 1);
+	assert_int_equal(X509_get_extension_flags(x) & (EXFLAG_INVALID | EXFLAG_CRITICAL), 0);
+	assert_memory_equal(ASN1_STRING_get0_data(X509_get0_subject_key_id(x)), leaf->key_id, 20);
+	assert_memory_equal(ASN1_STRING_get0_data(X509_get0_authority_key_id(x)), ca->key_id, 20);
+
+	names = X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL);
+	assert_int_equal(sk_GENERAL_NAME_num(names), 2);
+	assert_int_equal(critical, 0);
+	GENERAL_NAMES_free(names);
+	points = X509_get_ext_d2i(x, NID_crl_distribution_points, &critical, NULL);
+	assert_int_equal(sk_DIST_POINT_num(points), 1);
+	assert_int_equal(critical, 0);
+	assert_string_equal(ASN1_STRING_get0_data(sk_GENERAL_NAME_value(sk_DIST_POINT_value(points, 0)->distpoint->name.fullname, 0)->d.ia5),
+						tbs.crl_url);
+	CRL_DIST_POINTS_free(points);
+	aia = X509_get_ext_d2i(x, NID_info_access, &critical, NULL);
+	assert_int_equal(sk_ACCESS_DESCRIPTION_num(aia), 2);
+	assert_int_equal(OBJ_obj2nid(sk_ACCESS_DESCRIPTION_value(aia, 0)->method), NID_ad_OCSP);
+	assert_string_equal(ASN1_STRING_get0_data(sk_ACCESS_DESCRIPTION_value(aia, 1)->location->d.ia5), tbs.ca_issuers_url);
+	AUTHORITY_INFO_ACCESS_free(aia);
+
+	X509_free(x);
+	X509_free(issuer);
+	cm_buf_free(&sans);
+	cm_buf_free(&eku);
+}
+
+static void
+test_all_algorithms(void **state)
+{
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < ALGS; i++)
+	{
+		Entity		ca;
+		Entity		leaf;
+
+		make_ca(&ca, algs[i], "CN=Test CA,O=Example\\, Inc.,C=DE", NULL);
+		/* The leaf's key is of another kind than its issuer's. */
+		entity_begin(&leaf, algs[i] == CM_KEY_ED25519 ? CM_KEY_EC_P521 : CM_KEY_ED25519, "CN=www.example.com");
+		check_full_leaf(&ca, &leaf);
+		entity_free(&leaf);
+		entity_free(&ca);
+	}
+}
+
+static void
+test_ca_extensions(void **state)
+{
+	Entity		root;
+	Entity		sub;
+	CmTbs		tbs;
+	X509	   *x;
+	BASIC_CONSTRAINTS *bc;
+	int			critical;
+
+	(void) state;
+	make_ca(&root, CM_KEY_EC_P256, "CN=Root", NULL);
+	x = to_x509(&root.der);
+	assert_int_equal(X509_get_pathlen(x), -1);
+	assert_int_equal(X509_self_signed(x, 1), 1);
+	X509_free(x);
+
+	entity_begin(&sub, CM_KEY_EC_P256, "CN=Sub");
+	tbs = fixture_tbs(&sub, &root, true);
+	tbs.path_length = 0;
+	entity_sign(&sub, &root, &tbs);
+	x = to_x509(&sub.der);
+	assert_int_equal(X509_get_pathlen(x), 0);
+	assert_int_equal(X509_get_key_usage(x), KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+	bc = X509_get_ext_d2i(x, NID_basic_constraints, &critical, NULL);
+	assert_non_null(bc);
+	assert_int_equal(critical, 1);
+	BASIC_CONSTRAINTS_free(bc);
+	ASN1_BIT_STRING_free(X509_get_ext_d2i(x, NID_key_usage, &critical, NULL));
+	assert_int_equal(critical, 1);
+	X509_free(x);
+
+	/* A root may do without an authority key identifier. */
+	tbs = fixture_tbs(&root, NULL, true);
+	tbs.authority_key_id = cm_slice(NULL, 0);
+	tbs.subject_key_id = cm_slice("own", 3);
+	tbs.path_length = 300;
+	entity_sign(&root, &root, &tbs);
+	assert_int_equal(root.cert.authority_key_id.len, 0);
+	assert_int_equal(root.cert.subject_key_id.len, 3);
+	assert_int_equal(root.cert.path_length, 300);
+	entity_free(&sub);
+	entity_free(&root);
+}
+
+static void
+test_empty_subject(void **state)
+{
+	Entity		ca;
+	Entity		leaf;
+	X509	   *x;
+	int			critical;
+
+	(void) state;
+	make_ca(&ca, CM_KEY_EC_P256, "CN=Root", NULL);
+	make_leaf(&leaf, CM_KEY_EC_P256, "", "DNS:only.example.com", &ca);
+	x = to_x509(&leaf.der);
+	GENERAL_NAMES_free(X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL));
+	assert_int_equal(critical, 1);
+	X509_free(x);
+	entity_free(&leaf);
+	entity_free(&ca);
+}
+
+/* UTCTime to 2049, GeneralizedTime from 2050; the bytes are looked for. */
+static void
+test_times(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	Entity		ca;
+	CmTbs		tbs;
+	CmBuf		out;
+
+	(void) state;
+	cm_buf_init(&out, 0);
+	make_ca(&ca, CM_KEY_EC_P256, "CN=Root", NULL);
+	tbs = fixture_tbs(&ca, NULL, true);
+	tbs.not_before = INT64_C(2524607999);
+	tbs.not_after = INT64_C(2524608000);
+	assert_good(cm_tbs_build(&tbs, &out, &st), &st);
+	assert_non_null(memmem(out.data, out.len, "\x30\x20\x17\x0d" "491231235959Z\x18\x0f" "20500101000000Z", 34));
+	cm_buf_reset(&out);
+	tbs.not_after = INT64_C(253402300799);	/* RFC 5280 4.1.2.5: no expiry */
+	assert_good(cm_tbs_build(&tbs, &out, &st), &st);
+	assert_non_null(memmem(out.data, out.len, "99991231235959Z", 15));
+	cm_buf_reset(&out);
+	tbs.not_after = tbs.not_before;		/* one second, the bound is inclusive */
+	assert_true(cm_tbs_build(&tbs, &out, &st));
+	cm_buf_free(&out);
+	entity_free(&ca);
+}
+
+static void
+refuse(const CmTbs *tbs, const char *word)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		out;
+
+	cm_buf_init(&out, 0);
+	cm_buf_append_str(&out, "before");
+	assert_false(cm_tbs_build(tbs, &out, &st));
+	assert_int_not_equal(st.code, CM_OK);
+	if (strstr(st.reason, word) == NULL)
+		fail_msg("\"%s\" is not about \"%s\"", st.reason, word);
+	assert_int_equal(out.len, 6);
+	cm_buf_free(&out);
+}
+
+static void
+test_refused_input(void **state)
+{
+	static uint8_t long_serial[21] = {1};
+	static uint8_t high_serial[20] = {0x80};
+	static uint8_t padded[24] = {0, 0, 0, 0, 0x7f, 1};
+	static const uint8_t zeros[20];
+	static char long_url[3000];
+	CmStatus	st = CM_STATUS_INIT;
+	Entity		ca;
+	Entity		leaf;
+	CmTbs		good;
+	CmTbs		bad;
+	CmBuf		out;
+
+	(void) state;
+	cm_buf_init(&out, 0);
+	make_ca(&ca, CM_KEY_EC_P256, "CN=Root", NULL);
+	make_leaf(&leaf, CM_KEY_EC_P256, "CN=leaf", NULL, &ca);
+	good = fixture_tbs(&leaf, &ca, false);
+#define BAD(change, word) do { bad = good; change; refuse(&bad, word); } while (0)
+	BAD(bad.serial.len = 0, "serial");
+	BAD(bad.serial = cm_slice(zeros, sizeof(zeros)), "serial");
+	BAD(bad.serial = cm_slice(long_serial, sizeof(long_serial)), "serial");
+	BAD(bad.serial = cm_slice(high_serial, sizeof(high_serial)), "serial");
+	BAD(bad.issuer_alg = CM_KEY_NONE, "algorithm");
+	BAD(bad.issuer_alg = CM_KEY_OTHER, "algorithm");
+	BAD(bad.issuer = cm_slice("\x30\x00", 2), "issuer");
+	BAD(bad.issuer.len--, "issuer");
+	BAD(bad.subject.len--, "subject");
+	BAD(bad.subject = cm_slice("\x30\x00", 2), "neither");
+	BAD(bad.not_after = bad.not_before - 1, "begins");
+	BAD(bad.not_before = INT64_C(-631152001), "1950");
+	BAD(bad.not_after = INT64_C(253402300800), "9999");
+	BAD(bad.key_usage |= CM_KU_KEY_CERT_SIGN, "keyCertSign");
+	BAD(bad.key_usage = 1u << 9, "unknown");
+	BAD(bad.ca = true, "keyCertSign");
+	BAD((bad.ca = true, bad.key_usage = CM_KU_KEY_CERT_SIGN, bad.subject = cm_slice("\x30\x00", 2)), "subject");
+	BAD(bad.ext_key_usage = cm_slice("\x06\x01", 2), "extended");
+	BAD(bad.sans = cm_slice("\x82\x05" "ab", 4), "alternative");
+	BAD(bad.sans = cm_slice("\x16\x02" "ab", 4), "alternative");
+	BAD(bad.spki = cm_slice("\x30\x00", 2), "public key");
+	BAD(bad.spki.len--, "public key");
+	BAD(bad.crl_url = "", "CRL");
+	BAD(bad.crl_url = "http://a b/", "CRL");
+	BAD(bad.ocsp_url = "http://\xc3\xa4/", "OCSP");
+	BAD(bad.ca_issuers_url = "http://a/\n", "issuer");
+	memset(long_url, 'a', sizeof(long_url) - 1);
+	BAD(bad.ca_issuers_url = long_url, "issuer");
+#undef BAD
+	/* Leading zeros are not part of the number. */
+	bad = good;
+	bad.serial = cm_slice(padded, sizeof(padded));
+	assert_good(cm_tbs_build(&bad, &out, &st), &st);
+	cm_buf_free(&out);
+	entity_free(&leaf);
+	entity_free(&ca);
+}
+
+static void
+test_full_buffer(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	Entity		ca;
+	CmTbs		tbs;
+	CmBuf		whole;
+	CmBuf		out;
+	size_t		max;
+
+	(void) state;
+	make_ca(&ca, CM_KEY_EC_P256, "CN=Root", NULL);
+	tbs = fixture_tbs(&ca, NULL, true);
+	cm_buf_init(&whole, 0);
+	assert_true(cm_tbs_build(&tbs, &whole, &st));
+	for (max = 1; max < whole.len; max += 7)
+	{
+		cm_buf_init(&out, max);
+		assert_false(cm_tbs_build(&tbs, &out, &st));
+		assert_int_equal(st.code, CM_LIMIT);
+		assert_int_equal(out.len, 0);
+		cm_buf_free(&out);
+	}
+	for (max = 1; max < whole.len + 10; max += 7)
+	{
+		cm_buf_init(&out, max);
+		assert_false(cm_certificate_sign(ca.key, of(&whole), &out, &st));
+		assert_int_equal(out.len, 0);
+		cm_buf_free(&out);
+	}
+	cm_buf_free(&whole);
+	entity_free(&ca);
+}
+
+static void
+test_sign_mismatch(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	Entity		ca;
+	Entity		other;
+	CmTbs		tbs;
+	CmBuf		bytes;
+	CmBuf		out;
+	size_t		len;
+
+	(void) state;
+	cm_buf_init(&bytes, 0);
+	cm_buf_init(&out, 0);
+	make_ca(&ca, CM_KEY_EC_P256, "CN=Root", NULL);
+	make_ca(&other, CM_KEY_ED25519, "CN=Root", NULL);
+	tbs = fixture_tbs(&ca, NULL, true);
+	assert_good(cm_tbs_build(&tbs, &bytes, &st), &st);
+	assert_false(cm_certificate_sign(other.key, of(&bytes), &out, &st));
+	assert_int_equal(st.code, CM_MISMATCH);
+	assert_int_equal(out.len, 0);
+	for (len = 0; len < bytes.len; len++)
+	{
+		uint8_t    *copy = exact_copy(bytes.data, len);
+
+		assert_false(cm_certificate_sign(ca.key, cm_slice(copy, len), &out, &st));
+		assert_int_equal(st.code, CM_INVALID);
+		free(copy);
+	}
+	assert_int_equal(out.len, 0);
+	cm_buf_free(&bytes);
+	cm_buf_free(&out);
+	entity_free(&other);
+	entity_free(&ca);
+}
+
+static void
+test_serial_random(void **state)
+{
+	uint8_t		a[CM_SERIAL_SIZE];
+	uint8_t		b[CM_SERIAL_SIZE];
+	CmStatus	st = CM_STATUS_INIT;
+	int			i;
+
+	(void) state;
+	memset(b, 0, sizeof(b));
+	for (i = 0; i < 2000; i++)
+	{
+		assert_true(cm_serial_random(a, &st));
+		assert_in_range(a[0], 1, 0x7f);
+		assert_memory_not_equal(a, b, sizeof(a));
+		memcpy(b, a, sizeof(a));
+	}
+}
+
+/* The identifier is the one OpenSSL makes. */
+static void
+test_key_identifier(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	uint8_t		id[20];
+	uint8_t		theirs[EVP_MAX_MD_SIZE];
+	unsigned	len;
+	Entity		ca;
+	X509	   *x;
+	size_t		cut;
+
+	(void) state;
+	make_ca(&ca, CM_KEY_RSA_2048, "CN=Root", NULL);
+	x = to_x509(&ca.der);
+	assert_int_equal(X509_pubkey_digest(x, EVP_sha1(), theirs, &len), 1);
+	assert_int_equal(len, 20);
+	assert_memory_equal(theirs, ca.key_id, 20);
+	X509_free(x);
+	for (cut = 0; cut < ca.spki.len; cut++)
+	{
+		uint8_t    *copy = exact_copy(ca.spki.data, cut);
+
+		assert_false(cm_key_identifier(cm_slice(copy, cut), id, &st));
+		free(copy);
+	}
+	entity_free(&ca);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_algorithms),
+		cmocka_unit_test(test_ca_extensions),
+		cmocka_unit_test(test_empty_subject),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_refused_input),
+		cmocka_unit_test(test_full_buffer),
+		cmocka_unit_test(test_sign_mismatch),
+		cmocka_unit_test(test_serial_random),
+		cmocka_unit_test(test_key_identifier),
+	};
+
+	return cmocka_run_group_tests_name("tbs", tests, NULL, NULL);
+}
