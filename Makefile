@@ -13,10 +13,10 @@ MODULE_big = certmgr
 # ---- what the module is made of: by hand, floor by floor (test/layers.sh checks it against src/) ----
 
 BASE      = status buf der encode host datetime
-PG        = json own error guc caller tx spi wake
+PG        = json own error guc caller query tx wake
 CRYPTO    = key seal digest jws
 X509      = name san usage csr tbs certificate policy crl chain
-NET       = loop http dns dns_message address
+NET       = loop http http_error http_header http_request dns dns_message tsig address
 ACME      = session nonce account order authorization certificate problem
 DNS01     = provider rfc2136 propagation
 STORE     = $(basename $(notdir $(wildcard src/store/*.c)))
@@ -44,14 +44,14 @@ CM_PC = libcrypto libssl libcurl $(LDNS_PC)
 CM_CFLAGS := $(shell pkg-config --cflags $(CM_PC) 2>/dev/null)
 CM_LIBS := $(shell pkg-config --libs $(CM_PC) 2>/dev/null)
 
-CM_WARN = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes $(if $(WERROR),-Werror)
+CM_WARN = -Wall -Werror=implicit-function-declaration -Wextra -Wshadow -Wvla -Wmissing-prototypes $(if $(WERROR),-Werror)
 
 PG_CPPFLAGS = -Isrc $(CM_CFLAGS)
 # PostgreSQL's headers and macros (PG_FUNCTION_ARGS, initializers) are not written for all of -Wextra, nor for C99 declarations.
 # PGDLLEXPORT is empty in PostgreSQL 15: with hidden visibility the entry points need it.
 PG_CFLAGS = -std=gnu99 $(CM_WARN) -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	-Wno-declaration-after-statement -fvisibility=hidden '-DPGDLLEXPORT=__attribute__((visibility("default")))' -MMD -MP
-SHLIB_LINK = $(CM_LIBS)
+SHLIB_LINK = $(CM_LIBS) -Wl,--version-script=src/certmgr.map
 
 EXTRA_CLEAN = build $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
@@ -76,7 +76,7 @@ override autodepend =
 include $(PGXS)
 
 $(OBJS): Makefile | libraries
-# PostgreSQL 15 declares SQL-callable functions without PGDLLEXPORT. The top floor holds nothing else that is extern.
+# PostgreSQL 15 declares SQL-callable functions without PGDLLEXPORT: the top floor is not hidden, and src/certmgr.map says what is seen.
 $(API:%=src/api/%.o): override CFLAGS += -fvisibility=default
 -include $(OBJS:.o=.d)
 

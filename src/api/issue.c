@@ -4,13 +4,23 @@
 #include "postgres.h"
 
 #include "api/args.h"
+#include "access/htup_details.h"
+#include "base/encode.h"
+#include "executor/spi.h"
+#include "funcapi.h"
 #include "lifecycle/issue.h"
+#include "nodes/parsenodes.h"
+#include "pg/caller.h"
+#include "pg/own.h"
 #include "pg/query.h"
+#include "store/predecessor.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(certmgr_issue);
 PG_FUNCTION_INFO_V1(certmgr_issue_from);
 PG_FUNCTION_INFO_V1(certmgr_renew);
+PG_FUNCTION_INFO_V1(certmgr_issue_now);
 
 /* Each call in a memory context of its own, so that a SELECT that issues a million needs no more than one that issues one, and keys are freed at once. */
 static MemoryContext
@@ -75,4 +85,66 @@ certmgr_renew(PG_FUNCTION_ARGS)
 	id = cm_renew(PG_GETARG_INT64(0), cm_arg_text(fcinfo, 1), cm_arg_text(fcinfo, 2));
 	call_end(context, old);
 	PG_RETURN_INT64(id);
+}
+
+/* ---- CALL issue_now(subscriber, csr, INOUT id, INOUT certificate) ---- */
+
+static char *
+pem_of(int64 id)
+{
+	CmOwnerScope scope;
+	CmPredecessor *row;
+	CmBuf	   *pem = cm_own_buf(0);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	cm_owner_enter(&scope);
+	row = cm_predecessor_get(id);
+	cm_owner_leave(&scope);
+	PopActiveSnapshot();
+	if (row == NULL || row->der.len == 0 || !cm_pem_encode(pem, "CERTIFICATE", row->der.data, row->der.len))
+		return NULL;
+	return pstrdup(cm_buf_cstr(pem));
+}
+
+Datum
+certmgr_issue_now(PG_FUNCTION_ARGS)
+{
+	CallContext *call = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) ? (CallContext *) fcinfo->context : NULL;
+	MemoryContext context = CurrentMemoryContext;
+	TupleDesc	desc;
+	Datum		values[2] = {0};
+	bool		nulls[2] = {0};
+	char	   *subscriber;
+	char	   *csr;
+	char	   *pem;
+	int64		id;
+
+	cm_arg_not_null(fcinfo, 0, "subscriber");
+	if (call == NULL || call->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("issue_now() commits, which cannot be done inside a transaction block or a function"),
+				 errhint("Use certmgr.issue(), and read the certificate after COMMIT.")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "unexpected result type");
+	subscriber = cm_arg_text(fcinfo, 0);
+	csr = cm_arg_text(fcinfo, 1);
+
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	id = cm_issue(subscriber, csr);
+	SPI_commit();
+	pem = pem_of(id);
+	MemoryContextSwitchTo(context);
+	values[0] = Int64GetDatum(id);
+	nulls[1] = pem == NULL;
+	if (pem != NULL)
+		values[1] = CStringGetTextDatum(pem);
+	else
+		ereport(NOTICE,
+				(errmsg("certificate %lld is ordered from an external CA", (long long) id),
+				 errhint("CALL certmgr.wait(%lld);", (long long) id)));
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }

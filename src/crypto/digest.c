@@ -146,7 +146,7 @@ cm_fail_crypto(CmStatus *st, const char *what)
 		cm_clean_text(one, sizeof(one), raw, strlen(raw));
 		if (used + strlen(one) < sizeof(text))
 		{
-			strcpy(text + used, one);
+			memcpy(text + used, one, strlen(one) + 1);
 			used += strlen(one);
 		}
 	}

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,8 +30,8 @@ static int	loaded_generation;
 static bool
 inside_data_directory(const char *path)
 {
-	char		real_path[MAXPGPATH];
-	char		real_data[MAXPGPATH];
+	char		real_path[PATH_MAX];	/* what realpath() may write */
+	char		real_data[PATH_MAX];
 	size_t		len;
 
 	if (realpath(path, real_path) == NULL || realpath(DataDir, real_data) == NULL)

@@ -1,24 +1,36 @@
 /*
- * tx.c - see tx.h. Worker processes only: a session has transactions of its own.
+ * tx.c - see tx.h. Engines only: the database worker and CALL certmgr.work().
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "pg/caller.h"
 #include "pg/tx.h"
 #include "pgstat.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 static MemoryContext outer_context;
 static CmOwnerScope scope;
+static bool in_procedure = false;
+
+void
+cm_tx_in_procedure(bool procedure)
+{
+	in_procedure = procedure;
+}
 
 void
 cm_tx_begin(void)
 {
 	outer_context = CurrentMemoryContext;
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
+	if (!in_procedure)
+	{
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+	}
 	PushActiveSnapshot(GetTransactionSnapshot());
 	cm_owner_enter(&scope);
 }
@@ -29,6 +41,73 @@ cm_tx_commit(void)
 	cm_owner_leave(&scope);
 	if (ActiveSnapshotSet())
 		PopActiveSnapshot();
-	CommitTransactionCommand();
+	if (in_procedure)
+		SPI_commit();
+	else
+		CommitTransactionCommand();
 	MemoryContextSwitchTo(outer_context);
+}
+
+/* Takes the error that was caught, into a buffer; what is not ours to swallow is thrown on. */
+static void
+take_error(char *message, size_t size)
+{
+	MemoryContext old = MemoryContextSwitchTo(outer_context);
+	ErrorData  *error = CopyErrorData();
+
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		PG_RE_THROW();
+	FlushErrorState();
+	snprintf(message, size, "%s%s%s", error->message ? error->message : "unknown error", error->detail ? ": " : "", error->detail ? error->detail : "");
+	FreeErrorData(error);
+	MemoryContextSwitchTo(old);
+}
+
+bool
+cm_tx_try_commit(char *message, size_t size)
+{
+	volatile bool ok = true;
+
+	PG_TRY();
+	{
+		cm_tx_commit();
+	}
+	PG_CATCH();
+	{
+		ok = false;
+		take_error(message, size);
+		/* SPI_commit() has rolled back and begun another one by itself. */
+		if (!in_procedure)
+			AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(outer_context);
+	return ok;
+}
+
+bool
+cm_tx_try(void (*fn) (void *arg), void *arg, char *message, size_t size)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool ok = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		fn(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		ok = false;
+		take_error(message, size);
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return ok;
 }

@@ -1,13 +1,26 @@
 /*
- * tx.h - transactions of the worker: begun as an autovacuum worker would, as
- * the extension's owner, with search_path pinned and no timeouts.
+ * tx.h - transactions of an engine. In the worker they are begun as an
+ * autovacuum worker would: as the extension's owner, with search_path pinned
+ * and no timeouts. In a procedure (CALL certmgr.work()) there is always one;
+ * there a commit starts the next, which has neither snapshot nor xid while it waits.
  */
 #ifndef CM_PG_TX_H
 #define CM_PG_TX_H
+
+/* Which of the two worlds: true inside a procedure that is connected to SPI as non-atomic. Must be set back, also after an ERROR. */
+extern void cm_tx_in_procedure(bool procedure);
 
 /* StartTransactionCommand, snapshot pushed, user = certmgr_owner (security-restricted), search_path = pg_catalog, pg_temp; statement start time set. */
 extern void cm_tx_begin(void);
 /* Pops the snapshot, commits, reports statistics; the caller's memory context is current again. */
 extern void cm_tx_commit(void);
+/* The same; when the commit itself fails: false, the transaction rolled back, why in message. */
+extern bool cm_tx_try_commit(char *message, size_t size);
+
+/*
+ * A subtransaction around fn(arg): false when it threw, rolled back, why in
+ * message (primary message and detail). Cancel and shutdown are thrown on.
+ */
+extern bool cm_tx_try(void (*fn) (void *arg), void *arg, char *message, size_t size);
 
 #endif

@@ -422,14 +422,14 @@ bool
 cm_slot_error(int number, const char *error)
 {
 	CmWorkerSlot *slot = &cm_shared->slot[number];
-	char		text[CM_WORKER_ERROR_SIZE];
+	char		message[CM_WORKER_ERROR_SIZE];
 	bool		news;
 
-	strlcpy(text, error, sizeof(text));
+	strlcpy(message, error, sizeof(message));
 	LWLockAcquire(cm_shared->lock, LW_EXCLUSIVE);
-	news = strcmp(slot->error, text) != 0;
+	news = strcmp(slot->error, message) != 0;
 	if (news)
-		strlcpy(slot->error, text, sizeof(slot->error));
+		strlcpy(slot->error, message, sizeof(slot->error));
 	LWLockRelease(cm_shared->lock);
 	return news;
 }

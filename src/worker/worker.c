@@ -40,6 +40,8 @@
 
 /* Longest wait of one turn: work that nobody woke us for is found after this time at the latest, as when no worker runs. */
 #define TURN_MAX_MS				(60 * 1000)
+/* Shortest limit while jobs are in flight: their I/O ends the wait anyway, this is only how late we may notice that all is done. */
+#define BUSY_WAIT_MS			1000
 
 static CmWorkerStart start;		/* who we are */
 static volatile sig_atomic_t stop_requested = false;
@@ -226,33 +228,36 @@ work(CmEngine *engine)
 
 		if (stop_requested)
 			proc_exit(0);
-		reload_if_asked();
 		wakes = cm_slot_wakes(start.slot);
 		if (!cm_guc_worker_enabled)
 			leave(CM_SLOT_IDLE, wakes, next_due);
 		AcceptInvalidationMessages();
 		if (extension_in_doubt)
 			find_extension();
+		if (wakes != wakes_before)
+		{
+			active = GetCurrentTimestamp();
+			start.look = false;
+		}
 
 		cm_engine_turn(engine, (long) wait_ms);
+		reload_if_asked();
 
 		now = GetCurrentTimestamp();
 		next_due = cm_engine_next_due(engine);
-		if (wakes != wakes_before || cm_engine_in_flight(engine) > 0 || next_due <= now)
+		if (cm_engine_in_flight(engine) > 0 || next_due <= now)
 		{
 			active = now;
 			start.look = false;
-			wait_ms = TURN_MAX_MS;
+			wait_ms = Max(idle_limit(), BUSY_WAIT_MS);
 		}
 		else
 		{
-			wait_ms = Min(idle_limit() - (now - active) / 1000, TURN_MAX_MS);
+			wait_ms = idle_limit() - (now - active) / 1000;
 			if (wait_ms <= 0)
-			{
 				leave(CM_SLOT_IDLE, wakes, next_due);
-				wait_ms = 0;
-			}
 		}
+		wait_ms = Max(0, Min(wait_ms, TURN_MAX_MS));
 	}
 }
 

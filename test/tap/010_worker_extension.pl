@@ -8,6 +8,7 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use CertmgrTest;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -85,6 +86,26 @@ ok(runs('t'), 'it runs');
 $old = pid('t');
 $node->safe_psql('t', 'BEGIN; DROP EXTENSION certmgr CASCADE; CREATE EXTENSION certmgr; COMMIT');
 ok(CertmgrTest::poll_until($node, "$running 't' AND pid <> $old", '1'), 'DROP and CREATE in one transaction: another worker comes');
+
+# The worker waits for a lock that the one who drops the extension holds.
+my $session = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('t') ], '<', \q{
+BEGIN; LOCK TABLE certmgr_private.job IN ACCESS EXCLUSIVE MODE;
+DO $$ BEGIN
+	WHILE NOT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE backend_type = 'certmgr worker' AND NOT granted) LOOP
+		PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+	END LOOP;
+END $$;
+SET client_min_messages = warning; DROP EXTENSION certmgr CASCADE; COMMIT;
+}, '>', \my $out, '2>', \my $err);
+ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'certmgr_private.job'::regclass}, '1', undef, 't'), 'a session locks the job table');
+$begin = time;
+$node->safe_psql('t', 'SELECT certmgr_private.wake()');
+IPC::Run::finish($session);
+is($err, '', 'DROP EXTENSION with the worker waiting for its locks');
+cmp_ok(time - $begin, '<', 5, 'does not hang');
+ok(gone('t'), 'and ends the worker');
+$node->safe_psql('t', 'CREATE EXTENSION certmgr');
+ok(runs('t'), 'it runs');
 
 my $schema = $node->safe_psql('t', "SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'certmgr'");
 $node->safe_psql('t', "DROP SCHEMA $schema CASCADE");

@@ -19,7 +19,8 @@ my $launcher = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'certmgr l
 sub pid    { my ($sql) = @_; return $node->safe_psql('postgres', $sql); }
 sub runs   { my ($sql) = @_; return CertmgrTest::poll_until($node, "SELECT count(*) FROM ($sql) x", '1'); }
 sub other  { my ($sql, $pid) = @_; return CertmgrTest::poll_until($node, "SELECT count(*) FROM ($sql AND pid <> $pid) x", '1'); }
-sub state  { my ($state) = @_; return CertmgrTest::poll_until($node, "SELECT state FROM certmgr.worker_status WHERE database = 'postgres'", $state); }
+# Nothing here waits for a clock of a minute, so no test may.
+sub state  { my ($state) = @_; return CertmgrTest::poll_until($node, "SELECT state FROM certmgr.worker_status WHERE database = 'postgres'", $state, 30); }
 sub wake   { $node->safe_psql('postgres', 'SELECT certmgr_private.wake()'); return; }
 
 sub reload

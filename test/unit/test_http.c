@@ -876,9 +876,12 @@ test_hanging_server(void **state)
 
 	(void) state;
 	memset(got, 0, sizeof(got));
-	request.timeout_ms = 700;
 	for (i = 0; i < MANY; i++)
+	{
+		/* Those behind the share of the host have less time: no slot is free before it is up. */
+		request.timeout_ms = i < 32 ? 900 : 600;
 		assert_non_null(cm_http_start(loop, &request, on_done, &got[i], NULL));
+	}
 	fast = request_for("/ok");
 	snprintf(url, sizeof(url), "http://127.0.0.2:%d/ok", http_port);
 	fast.url = url;
@@ -891,7 +894,7 @@ test_hanging_server(void **state)
 		turn();
 	for (i = 0; i < MANY; i++)
 	{
-		assert_reason(got[i], CM_NETWORK, "timed out after 700 ms");
+		assert_reason(got[i], CM_NETWORK, i < 32 ? "timed out after 900 ms" : "timed out after 600 ms");
 		in_queue += strstr(got[i].response.status.reason, "its turn") != NULL;
 		got_free(&got[i]);
 	}

@@ -1,0 +1,183 @@
+/*
+ * acme_issued.c - what an external CA sent as our certificate: ordered,
+ * checked against key, names and time (law L6), stored. And renewals that
+ * failed. Engines only, in a transaction.
+ */
+#include "postgres.h"
+
+#include "crypto/digest.h"
+#include "lifecycle/acme_work.h"
+#include "lifecycle/notify.h"
+#include "pg/own.h"
+#include "store/acme_certificate.h"
+#include "store/audit.h"
+#include "utils/timestamp.h"
+#include "x509/certificate.h"
+#include "x509/chain.h"
+#include "x509/name.h"
+#include "x509/policy.h"
+#include "x509/san.h"
+#include "x509/usage.h"
+
+#define CHAIN_MAX 10			/* certificates in an answer: real chains have two to four */
+#define DAY INT64CONST(86400)
+/* CAs antedate by an hour or so; private ones issue for years (Pebble: five). */
+#define ANTEDATE_MAX (30 * DAY)
+#define LIFETIME_MAX (10 * 366 * DAY)
+#define USAGES_MAX 64
+
+static bool
+check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmStatus *st)
+{
+	CmBuf	   *sans = cm_own_buf(0);
+	int64		now = (int64) timestamptz_to_time_t(GetCurrentTimestamp());
+	CmPolicy	policy = {0};
+
+	for (int i = 0; i < order->identifier_count; i++)
+	{
+		if (!cm_san_parse(psprintf("DNS:%s", order->identifiers[i]), sans, st))
+			return false;
+	}
+	policy.holder = "this order";
+	policy.check_sans = true;
+	policy.sans = cm_slice(sans->data, sans->len);
+	policy.all_sans = true;
+	policy.any_usage = true;
+	policy.max_path_length = -1;
+	policy.not_before = now - ANTEDATE_MAX;
+	policy.not_after = now + LIFETIME_MAX;
+	policy.spki = spki;
+	policy.foreign = true;
+	if (!cm_policy_check(cert->tbs, &policy, st))
+		return false;
+	if (cert->not_after <= now)
+		return cm_fail(st, CM_POLICY, "the certificate has expired already");
+	return true;
+}
+
+typedef struct Names
+{
+	char	   *names[USAGES_MAX];
+	int			count;
+} Names;
+
+static void
+add_name(const char *name, void *arg)
+{
+	Names	   *names = arg;
+
+	if (names->count < USAGES_MAX)
+		names->names[names->count++] = pstrdup(name);
+}
+
+/* The names of the certificate as text, in their order. */
+static bool
+describe_sans(CmSlice general_names, CmAcmeIssued *out, CmStatus *st)
+{
+	CmBuf	   *canonical = cm_own_buf(0);
+	CmSlice		rest;
+	CmDer		name;
+
+	if (!cm_san_canonical(general_names, canonical, st))
+		return false;
+	out->sans = palloc(sizeof(char *) * (canonical->len / 2 + 1));	/* a name has two octets at least */
+	rest = cm_slice(canonical->data, canonical->len);
+	while (cm_der_next(&rest, &name))
+	{
+		CmBuf	   *words = cm_own_buf(0);
+
+		if (!cm_san_format(name.whole, words, st))
+			return false;
+		out->sans[out->san_count++] = pstrdup(cm_buf_cstr(words));
+	}
+	return true;
+}
+
+/* One third of the lifetime before its end, or as the subscriber says; up to 2 % earlier, so that those issued together are not renewed together. */
+static TimestampTz
+renewal_time(const CmAcmeOrderRow *order, const CmCertificate *cert)
+{
+	int64		lifetime = cert->not_after - cert->not_before;
+	int64		before;
+
+	if (order->subscriber_id == 0 || !cm_acme_certificate_renews(order->subscriber_id, &before))
+		return 0;
+	/* Renewing what is just issued for ever helps nobody. */
+	if (before <= 0 || before >= lifetime * 9 / 10)
+		before = lifetime / 3;
+	return time_t_to_timestamptz((pg_time_t) (cert->not_after - before)) - (int64) (cm_jitter(0, 0.02) * lifetime * USECS_PER_SEC);
+}
+
+static bool
+describe(const CmAcmeOrderRow *order, const CmCertificate *cert, CmAcmeIssued *out, CmStatus *st)
+{
+	CmBuf	   *subject = cm_own_buf(0);
+	Names	   *usages = palloc0(sizeof(Names));
+	CmSlice		serial = cert->serial;
+	uint8	   *digest = palloc(32);
+
+	if (!cm_name_format(cert->subject, subject, st) || !describe_sans(cert->sans, out, st))
+		return false;
+	if (serial.len > 1 && serial.data[0] == 0)	/* the sign byte */
+		serial = cm_slice(serial.data + 1, serial.len - 1);
+	cm_usage_each(cert->key_usage, cert->ext_key_usage, add_name, usages);
+	if (!cm_sha256(cert->der, digest))
+		return cm_fail_crypto(st, "could not compute a digest");
+	out->serial = serial;
+	out->subject = pstrdup(cm_buf_cstr(subject));
+	out->usages = usages->names;
+	out->usage_count = usages->count;
+	out->not_before = time_t_to_timestamptz((pg_time_t) cert->not_before);
+	out->not_after = time_t_to_timestamptz((pg_time_t) cert->not_after);
+	out->renew_at = renewal_time(order, cert);
+	out->der = cert->der;
+	out->fingerprint = cm_slice(digest, 32);
+	return true;
+}
+
+bool
+cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st)
+{
+	CmBuf	   *ders = cm_own_buf(0);
+	CmBuf	   *chain = cm_own_buf(0);
+	CmSlice		spki = cm_acme_certificate_spki(order->certificate_id);
+	CmAcmeIssued issued = {{0}};
+	CmCertificate cert;
+	size_t		leaf_len;
+	int			count;
+
+	if (!cm_certificates_from_text(body, CHAIN_MAX, ders, &count, st) ||
+		!cm_chain_order(cm_slice(ders->data, ders->len), spki, chain, &leaf_len, st) ||
+		!cm_certificate_parse(cm_slice(chain->data, leaf_len), &cert, st) ||
+		!check(order, spki, &cert, st) ||
+		!describe(order, &cert, &issued, st))
+		return false;
+	issued.chain = cm_slice(chain->data + leaf_len, chain->len - leaf_len);
+	if (!cm_acme_certificate_issued(order->certificate_id, &issued))
+		return cm_fail(st, CM_POLICY, "the certificate was cancelled meanwhile");
+	cm_audit("worker", "issue", "certificate", order->certificate_id, NULL);
+	return true;
+}
+
+void
+cm_renewal_failed(int64 certificate_id, const char *message)
+{
+	static const int minutes[] = {1, 10, 100, 360, 1440};
+	CmRenewalRow row;
+	TimestampTz now = GetCurrentTimestamp();
+	double		us;
+	int64		before;
+
+	if (!cm_renewal_get(certificate_id, &row))
+		return;
+	if (row.subscriber_id == 0 || !cm_acme_certificate_renews(row.subscriber_id, &before))
+		return;
+	us = minutes[Min(row.attempts, lengthof(minutes) - 1)] * 60.0 * USECS_PER_SEC * cm_jitter(0.8, 1.2);
+	/* As long as it has not expired there is another attempt before it does. */
+	if (row.not_after > now)
+		us = Max(Min(us, (row.not_after - now) / 2.0), 5.0 * USECS_PER_SEC);
+	cm_renewal_again(certificate_id, now + (int64) us,
+					 psprintf("renewal failed: %s; next attempt at %s", message, cm_time_words(now + (int64) us)));
+	if (row.attempts == 0)
+		cm_notify("failed", certificate_id, row.subscriber_id);
+}

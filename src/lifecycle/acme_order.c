@@ -1,0 +1,218 @@
+/*
+ * acme_order.c - ACME orders: which step is next, polling, and what becomes of
+ * failures. Engines only. The column "step" says what is to be done; every
+ * step can be started again after a crash (DESIGN 6).
+ */
+#include "postgres.h"
+
+#include "lifecycle/acme_work.h"
+#include "lifecycle/notify.h"
+#include "store/acme_certificate.h"
+#include "store/audit.h"
+#include "utils/timestamp.h"
+
+/* How long an order may go on, with whatever back-off, before it counts as failed. */
+#define ORDER_MAX_MS (INT64CONST(24) * 3600 * 1000)
+/* Orders of one certificate: a CA refuses more than five failures of a name an hour. */
+#define ORDER_MAX 4
+#define MINUTE_MS INT64CONST(60000)
+
+typedef struct Step
+{
+	const char *name;
+	CmFate		(*prepare) (CmWork *work);
+	CmFate		(*apply) (CmWork *work);
+} Step;
+
+static const Step steps[] = {
+	{"new_order", cm_step_new_order_prepare, cm_step_new_order_apply},
+	{"authorize", cm_step_authorize_prepare, cm_step_authorize_apply},
+	{"present", cm_step_present_prepare, cm_step_present_apply},
+	{"propagate", cm_step_propagate_prepare, cm_step_propagate_apply},
+	{"challenge", cm_step_challenge_prepare, cm_step_challenge_apply},
+	{"await", cm_step_await_prepare, cm_step_await_apply},
+	{"finalize", cm_step_finalize_prepare, cm_step_finalize_apply},
+	{"issue", cm_step_issue_prepare, cm_step_issue_apply},
+	{"download", cm_step_download_prepare, cm_step_download_apply},
+};
+
+/* The row, locked; NULL when the order is over (then the job is finished). */
+static const Step *
+load(CmWork *work)
+{
+	work->order = cm_acme_order_get(work->job.target_id);
+	if (work->order != NULL && strcmp(work->order->certificate_state, "pending") == 0)
+	{
+		for (int i = 0; i < lengthof(steps); i++)
+		{
+			if (strcmp(steps[i].name, work->order->step) == 0)
+				return &steps[i];
+		}
+	}
+	if (work->order != NULL && strcmp(work->order->step, "done") != 0 && strcmp(work->order->step, "failed") != 0)
+		cm_acme_order_end(work->order->id, "failed", NULL);
+	(void) cm_work_finish(work);
+	return NULL;
+}
+
+CmFate
+cm_acme_order_prepare(CmWork *work)
+{
+	const Step *step = load(work);
+
+	if (step == NULL || !cm_work_load_account(work, work->order->account_id))
+		return CM_FATE_RELEASED;
+	if (strcmp(work->account->state, "valid") != 0 || work->account->url == NULL)
+	{
+		cm_acme_certificate_message(work->order->certificate_id, psprintf("waits until the account at CA \"%s\" is registered; see certmgr.acme_account", work->account->ca_name));
+		return cm_work_again(work, MINUTE_MS / 2, true);
+	}
+	return step->prepare(work);
+}
+
+CmFate
+cm_acme_order_apply(CmWork *work)
+{
+	const Step *step = load(work);
+
+	if (step == NULL)
+		return CM_FATE_RELEASED;
+	/* The client is still referenced from the prepare; the account row may have changed. */
+	work->account = cm_acme_account_get(work->order->account_id);
+	return step->apply(work);
+}
+
+CmFate
+cm_order_step(CmWork *work, const char *step, const char *status)
+{
+	cm_acme_order_set_step(work->order->id, step, status);
+	work->job.attempt = 0;
+	return CM_FATE_NEXT;
+}
+
+CmFate
+cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
+{
+	static const int schedule[] = {300, 600, 1000, 2000, 3000, 5000, 8000, 13000, 15000};
+	int64		ms;
+
+	if (strcmp(work->order->step, step) != 0)
+	{
+		cm_acme_order_set_step(work->order->id, step, NULL);
+		work->order->polls = 0;
+	}
+	else
+	{
+		if (GetCurrentTimestamp() - work->order->step_since > ORDER_MAX_MS * 1000)
+			return cm_order_failed(work, "the CA did not get on with the order for a day", NULL, true);
+		cm_acme_order_count_poll(work->order->id);
+		work->order->polls++;
+	}
+	ms = schedule[Min(work->order->polls, lengthof(schedule) - 1)];
+	/* On a 200 it is a hint only: some CAs say a day and are ready in minutes. */
+	if (retry_after_s >= 0)
+		ms = Max(300, Min(retry_after_s * 1000, MINUTE_MS));
+	return cm_work_again(work, ms, true);
+}
+
+/* Where an order object of the CA leads to. Its URLs are stored. */
+CmFate
+cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s)
+{
+	const char *problem = said->error != NULL ? said->error->json : NULL;
+
+	cm_acme_order_set_answer(work->order->id, said->status, said->finalize, said->certificate,
+							 said->expires > 0 ? time_t_to_timestamptz((pg_time_t) said->expires) : 0);
+	if (strcmp(said->status, "ready") == 0)
+		return cm_order_step(work, "finalize", "ready");
+	if (strcmp(said->status, "valid") == 0 && (said->certificate != NULL || work->order->certificate_url != NULL))
+		return cm_order_step(work, "download", NULL);
+	if (strcmp(said->status, "processing") == 0 || strcmp(said->status, "valid") == 0)
+		return cm_order_poll(work, "issue", retry_after_s);
+	if (strcmp(said->status, "invalid") == 0)
+	{
+		if (said->error != NULL && said->error->detail != NULL)
+			return cm_order_failed(work, psprintf("the CA said: %s", said->error->detail), problem, true);
+		/* The reason is in the authorizations: "await" reads them. */
+		return cm_order_step(work, "await", "invalid");
+	}
+	return cm_order_poll(work, "await", retry_after_s);
+}
+
+/* A renewal or first issue is over. The old certificate of a renewal is tried again. */
+static CmFate
+certificate_failed(CmWork *work, const char *message)
+{
+	CmAcmeOrderRow *order = work->order;
+
+	if (cm_acme_certificate_failed(order->certificate_id, message))
+	{
+		cm_audit("worker", "fail", "certificate", order->certificate_id, NULL);
+		cm_notify("failed", order->certificate_id, order->subscriber_id);
+		if (order->renewed_from != 0)
+			cm_renewal_failed(order->renewed_from, message);
+	}
+	return cm_work_finish(work);
+}
+
+CmFate
+cm_order_failed(CmWork *work, const char *message, const char *problem, bool again)
+{
+	static const int minutes[] = {1, 10, 100};
+	CmAcmeOrderRow *order = work->order;
+	int			tried = cm_acme_order_count(order->certificate_id);
+	TimestampTz at;
+	int64		id;
+
+	cm_acme_order_end(order->id, "failed", problem);
+	cm_job_put("acme_cleanup", order->id, GetCurrentTimestamp());
+	if (!again || tried >= ORDER_MAX)
+		return certificate_failed(work, message);
+	at = cm_after_ms((int64) (minutes[Min(tried, lengthof(minutes)) - 1] * MINUTE_MS * cm_jitter(0.8, 1.2)));
+	id = cm_acme_order_insert(order->certificate_id, order->account_id, order->identifiers, order->identifier_count);
+	cm_job_put("acme_order", id, at);
+	cm_acme_certificate_message(order->certificate_id, psprintf("%s; a new order is made at %s", message, cm_time_words(at)));
+	return cm_work_finish(work);
+}
+
+static bool
+is_one_of(const char *type, const char *const *list)
+{
+	for (; *list != NULL; list++)
+	{
+		if (strcmp(type, *list) == 0)
+			return true;
+	}
+	return false;
+}
+
+CmFate
+cm_order_refused(CmWork *work, CmOp *op)
+{
+	/* Asking again would not help: the request itself is at fault. */
+	static const char *const fatal[] = {"badCSR", "badPublicKey", "rejectedIdentifier", "unsupportedIdentifier", "caa", "invalidProfile", NULL};
+	CmAcmeOrderRow *order = work->order;
+	const char *type = op->reply.problem_type;
+	char	   *words = cm_reply_words(&op->reply);
+
+	if (!cm_reply_transient(&op->reply))
+	{
+		if (is_one_of(type, fatal))
+			return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
+		if (strcmp(type, "accountDoesNotExist") == 0)
+		{
+			cm_acme_account_set_trouble(work->account, "pending", words, true);
+			cm_job_put("acme_account", work->account->id, GetCurrentTimestamp());
+			return cm_work_retry(work, order->certificate_id, words, 30);
+		}
+		if (strcmp(type, "userActionRequired") == 0)
+		{
+			cm_acme_account_set_trouble(work->account, "needs_human", words, false);
+			cm_job_put("acme_account", work->account->id, cm_after_ms(ORDER_MAX_MS));
+			return cm_work_retry(work, order->certificate_id, words, 300);
+		}
+	}
+	if (GetCurrentTimestamp() - order->created_at > ORDER_MAX_MS * 1000)
+		return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
+	return cm_work_retry(work, order->certificate_id, words, op->reply.retry_after);
+}

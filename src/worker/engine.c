@@ -1,0 +1,291 @@
+/*
+ * engine.c - see engine.h. Runs in the database worker and in CALL
+ * certmgr.work(). Holds row locks of jobs and orders within its transactions
+ * only; waits with none open. One job that throws is put back with its reason;
+ * an ERROR outside of jobs ends the engine, and its leases are given back by
+ * the next one.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pg/compat.h"
+#include "pg/guc.h"
+#include "pg/tx.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "store/acme_certificate.h"
+#include "store/instance.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "worker/engine_internal.h"
+#include "worker/engine_net.h"
+
+#define MESSAGE_SIZE 900
+/* Jobs that are due and yet not to be had are another engine's: not asked for more often than this. */
+#define BUSY_MS 1000
+
+CmEngine *
+cm_engine_create(void)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "certmgr engine", ALLOCSET_DEFAULT_SIZES);
+	CmEngine   *engine = MemoryContextAllocZero(context, sizeof(CmEngine));
+
+	engine->context = context;
+	engine->turn_context = AllocSetContextCreate(context, "certmgr turn", ALLOCSET_DEFAULT_SIZES);
+	engine->loop = cm_engine_loop_create();
+	engine->clients.context = context;
+	engine->clients.loop = engine->loop;
+	engine->next_due = DT_NOEND;
+	engine->look = true;
+	return engine;
+}
+
+void
+cm_engine_destroy(CmEngine *engine)
+{
+	cm_engine_unlock(engine);
+	/* Sessions know their requests; they go before the loop. No callback is called. */
+	cm_acme_clients_close(&engine->clients);
+	cm_loop_destroy(engine->loop);
+	MemoryContextDelete(engine->context);
+}
+
+int
+cm_engine_in_flight(const CmEngine *engine)
+{
+	return engine->in_flight;
+}
+
+TimestampTz
+cm_engine_next_due(const CmEngine *engine)
+{
+	return engine->next_due;
+}
+
+int64
+cm_engine_done(const CmEngine *engine)
+{
+	return engine->done;
+}
+
+static void
+unlink_work(CmWork **list, CmWork *work)
+{
+	while (*list != work)
+		list = &(*list)->next;
+	*list = work->next;
+	work->next = NULL;
+}
+
+/* On the event loop. */
+static void
+work_finished(CmWork *work)
+{
+	CmEngine   *engine = work->engine;
+
+	unlink_work(&engine->running, work);
+	work->next = engine->finished;
+	engine->finished = work;
+}
+
+void
+cm_engine_release(CmEngine *engine)
+{
+	CmWork	   *lists[2] = {engine->running, engine->finished};
+
+	if (engine->in_flight == 0)
+		return;
+	cm_tx_begin();
+	for (int i = 0; i < 2; i++)
+	{
+		for (CmWork *work = lists[i]; work != NULL; work = work->next)
+			cm_job_release(&work->job);
+	}
+	cm_tx_commit();
+}
+
+/* ---- one transaction: outcomes, claims, next steps ---- */
+
+typedef struct Advance
+{
+	CmWork	   *work;
+	bool		io;
+} Advance;
+
+static void
+advance(void *arg)
+{
+	Advance    *a = arg;
+
+	a->io = cm_work_advance(a->work);
+}
+
+/* Puts the work on *start, or frees it when the job was released. */
+static void
+advance_work(CmEngine *engine, CmWork *work, CmWork **start)
+{
+	Advance		a = {work, false};
+	char		message[MESSAGE_SIZE];
+
+	engine->done++;
+	if (!cm_tx_try(advance, &a, message, sizeof(message)))
+	{
+		ereport(LOG,
+				(errmsg("certmgr job \"%s\" of %lld failed: %s", work->job.kind, (long long) work->job.target_id, message)));
+		cm_work_crashed(work, message);
+		a.io = false;
+	}
+	if (a.io)
+	{
+		work->next = *start;
+		*start = work;
+		return;
+	}
+	engine->in_flight--;
+	cm_work_free(work);
+}
+
+/* Jobs of which nothing but the database is needed go to *crls. */
+static int
+claim(CmEngine *engine, TimestampTz now, CmWork **start, CmJobRow **crls, int *ncrls)
+{
+	int			room = cm_guc_max_orders - engine->in_flight;
+	int			count = 0;
+	CmJobRow   *jobs;
+
+	if (room <= 0)
+		return 0;
+	jobs = cm_job_claim(now, cm_after_ms(CM_LEASE_MS), room, &count);
+	*crls = palloc(sizeof(CmJobRow) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+	{
+		CmWork	   *work;
+
+		if (strcmp(jobs[i].kind, "crl") == 0)
+		{
+			(*crls)[(*ncrls)++] = jobs[i];
+			continue;
+		}
+		work = cm_work_create(engine->context, &jobs[i], &engine->clients);
+		work->engine = engine;
+		work->on_finished = work_finished;
+		engine->in_flight++;
+		advance_work(engine, work, start);
+	}
+	return count;
+}
+
+static void
+start_all(CmEngine *engine, CmWork *start)
+{
+	CmWork	   *next;
+
+	for (; start != NULL; start = next)
+	{
+		next = start->next;
+		start->next = engine->running;
+		engine->running = start;
+		cm_work_start(start);
+	}
+}
+
+/* What a transaction found out, and what is to be done after it. */
+static void
+transact(CmEngine *engine)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	CmWork	   *start = NULL;
+	CmJobRow   *crls = NULL;
+	int			ncrls = 0;
+	int			claimed = 0;
+	int			renewals = 0;
+	bool		due = engine->look || engine->next_due <= now;
+
+	pgstat_report_activity(STATE_RUNNING, "certmgr: jobs");
+	cm_tx_begin();
+	MemoryContextSwitchTo(engine->turn_context);
+	cm_engine_lock(engine);
+	if (engine->look)
+		engine->paused = !cm_instance_adopted();
+	engine->look = false;
+
+	while (engine->finished != NULL)
+	{
+		CmWork	   *work = engine->finished;
+
+		engine->finished = work->next;
+		work->next = NULL;
+		advance_work(engine, work, &start);
+	}
+	if (due && !engine->paused)
+		claimed = claim(engine, now, &start, &crls, &ncrls);
+	cm_tx_commit();
+	/* Law L1: only now, that the intent is committed. */
+	start_all(engine, start);
+
+	for (int i = 0; i < ncrls; i++)
+		cm_engine_crl(engine, &crls[i]);
+	if (due && !engine->paused)
+		renewals = cm_engine_renew(engine, now);
+
+	engine->next_due = DT_NOEND;
+	if (!engine->paused)
+	{
+		TimestampTz renewal;
+
+		cm_tx_begin();
+		engine->next_due = cm_job_next_due();
+		renewal = cm_renewal_next();
+		cm_tx_commit();
+		engine->next_due = Min(engine->next_due, renewal);
+		if (due && claimed == 0 && renewals == 0 && engine->next_due <= now)
+			engine->next_due = cm_after_ms(BUSY_MS);
+	}
+	pgstat_report_activity(STATE_IDLE, NULL);
+	MemoryContextReset(engine->turn_context);
+}
+
+/* ---- waiting ---- */
+
+static long
+wait_time(const CmEngine *engine, long max_wait_ms)
+{
+	int64		ms = max_wait_ms;
+	int64		timer = cm_loop_timeout(engine->loop);
+
+	if (engine->finished != NULL)
+		return 0;
+	if (timer >= 0)
+		ms = Min(ms, timer);
+	if (engine->next_due != DT_NOEND && engine->in_flight < cm_guc_max_orders)
+		ms = Min(ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), engine->next_due));
+	return (long) Max(ms, 0);
+}
+
+static void
+wait_and_dispatch(CmEngine *engine, long max_wait_ms)
+{
+	static uint32 wait_event = 0;
+	int			events;
+
+	if (wait_event == 0)
+		wait_event = cm_wait_event_new("CertmgrEngine");
+	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT | WL_SOCKET_READABLE,
+							   cm_loop_fd(engine->loop), wait_time(engine, max_wait_ms), wait_event);
+	if (events & WL_LATCH_SET)
+	{
+		ResetLatch(MyLatch);
+		engine->look = true;
+	}
+	cm_loop_dispatch(engine->loop);
+}
+
+void
+cm_engine_turn(CmEngine *engine, long max_wait_ms)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (engine->look || engine->finished != NULL ||
+		(engine->next_due <= GetCurrentTimestamp() && engine->in_flight < cm_guc_max_orders))
+		transact(engine);
+	wait_and_dispatch(engine, max_wait_ms);
+}

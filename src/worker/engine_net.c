@@ -1,0 +1,94 @@
+/*
+ * engine_net.c - see engine_net.h. The hooks run inside the event loop and
+ * must not throw; they allocate nothing.
+ */
+#include "postgres.h"
+
+#include "net/address.h"
+#include "pg/error.h"
+#include "pg/guc.h"
+#include "storage/fd.h"
+#include "worker/engine_net.h"
+
+#define NETWORKS_MAX 64			/* nobody lists more; what is beyond is not allowed */
+
+static CmNetwork networks[NETWORKS_MAX];
+static int	nnetworks;
+static int	generation = -1;
+
+/* Reads a list; false at the first entry that is none. */
+static bool
+read_list(const char *list, CmNetwork *out, int *count, CmStatus *st)
+{
+	const char *p = list;
+
+	*count = 0;
+	while (*p != '\0')
+	{
+		size_t		len;
+		char		entry[64];
+		CmNetwork	network;
+
+		p += strspn(p, ", \t\n");
+		len = strcspn(p, ", \t\n");
+		if (len == 0)
+			break;
+		if (len >= sizeof(entry))
+			return cm_fail(st, CM_INVALID, "a network in the list is too long");
+		memcpy(entry, p, len);
+		entry[len] = '\0';
+		if (!cm_network_parse(entry, &network, st))
+			return false;
+		if (*count >= NETWORKS_MAX)
+			return cm_fail(st, CM_LIMIT, "there are more than %d networks", NETWORKS_MAX);
+		out[(*count)++] = network;
+		p += len;
+	}
+	return true;
+}
+
+bool
+cm_engine_networks_ok(const char *list, char *why, size_t whysize)
+{
+	CmNetwork	read[NETWORKS_MAX];
+	CmStatus	st = CM_STATUS_INIT;
+	int			count;
+
+	if (read_list(list, read, &count, &st))
+		return true;
+	snprintf(why, whysize, "%s", st.reason);
+	return false;
+}
+
+static bool
+address_allowed(const struct sockaddr *addr)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (generation != cm_guc_generation())
+	{
+		generation = cm_guc_generation();
+		if (!read_list(cm_guc_allowed_networks != NULL ? cm_guc_allowed_networks : "", networks, &nnetworks, &st))
+			nnetworks = 0;
+	}
+	if (cm_address_public(addr))
+		return true;
+	for (int i = 0; i < nnetworks; i++)
+	{
+		if (cm_network_contains(&networks[i], addr))
+			return true;
+	}
+	return false;
+}
+
+CmLoop *
+cm_engine_loop_create(void)
+{
+	static const CmLoopHooks hooks = {AcquireExternalFD, ReleaseExternalFD, address_allowed};
+	CmStatus	st = CM_STATUS_INIT;
+	CmLoop	   *loop = cm_loop_create(&hooks, &st);
+
+	if (loop == NULL)
+		cm_throw(&st, NULL);
+	return loop;
+}

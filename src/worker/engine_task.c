@@ -1,0 +1,106 @@
+/*
+ * engine_task.c - what an engine does without the network: renewals that are
+ * due, and CRLs. Each object has a transaction of its own, so that one that
+ * cannot be done does not stand in the way of others; a failure is a row.
+ */
+#include "postgres.h"
+
+#include "lifecycle/crl.h"
+#include "lifecycle/issue.h"
+#include "pg/tx.h"
+#include "store/acme_certificate.h"
+#include "utils/timestamp.h"
+#include "worker/engine_internal.h"
+
+/* A turn takes this many, then looks at the network again. */
+#define RENEWALS_A_TURN 20
+#define MESSAGE_SIZE 900
+/* A CRL that cannot be signed is tried again after this time, doubled each time up to an hour: CRLs last for days. */
+#define CRL_RETRY_MS INT64CONST(30000)
+#define CRL_RETRY_MAX_MS INT64CONST(3600000)
+
+static void
+renew(void *arg)
+{
+	(void) cm_renew_due(*(int64 *) arg);
+}
+
+static void
+renewal_failed(int64 id, const char *message)
+{
+	cm_tx_begin();
+	cm_renewal_failed(id, message);
+	cm_tx_commit();
+	ereport(LOG,
+			(errmsg("could not renew certificate %lld: %s", (long long) id, message)));
+}
+
+int
+cm_engine_renew(CmEngine *engine, TimestampTz now)
+{
+	char		message[MESSAGE_SIZE];
+	int			count;
+	int64	   *ids;
+
+	cm_tx_begin();
+	MemoryContextSwitchTo(engine->turn_context);
+	ids = cm_renewal_due(now, RENEWALS_A_TURN, &count);
+	cm_tx_commit();
+
+	for (int i = 0; i < count; i++)
+	{
+		bool		ok = true;
+
+		CHECK_FOR_INTERRUPTS();
+		cm_tx_begin();
+		if (cm_renewal_lock(ids[i], now))
+			ok = cm_tx_try(renew, &ids[i], message, sizeof(message));
+		/* A private CA signs in the commit. */
+		if (!cm_tx_try_commit(ok ? message : (char[MESSAGE_SIZE]) {0}, MESSAGE_SIZE))
+			ok = false;
+		if (!ok)
+			renewal_failed(ids[i], message);
+		engine->done++;
+	}
+	return count;
+}
+
+typedef struct Crl
+{
+	int64		ca_id;
+	TimestampTz next_refresh;
+} Crl;
+
+static void
+refresh(void *arg)
+{
+	Crl		   *crl = arg;
+
+	(void) cm_crl_refresh(crl->ca_id, &crl->next_refresh);
+}
+
+void
+cm_engine_crl(CmEngine *engine, const CmJobRow *job)
+{
+	Crl			crl = {job->target_id, 0};
+	char		message[MESSAGE_SIZE];
+	int64		ms = Min(CRL_RETRY_MS << Min(job->attempt, 10), CRL_RETRY_MAX_MS);
+
+	cm_tx_begin();
+	if (cm_job_hold(job, cm_after_ms(CM_LEASE_MS)))
+	{
+		if (!cm_tx_try(refresh, &crl, message, sizeof(message)))
+			cm_job_fail(job, cm_after_ms((int64) (ms * cm_jitter(0.8, 1.2))), message);
+		else if (crl.next_refresh == DT_NOEND || crl.next_refresh == 0)
+			cm_job_finish(job);
+		else
+			cm_job_again(job, crl.next_refresh, true);
+	}
+	if (!cm_tx_try_commit(message, sizeof(message)))
+	{
+		cm_tx_begin();
+		cm_job_fail(job, cm_after_ms(ms), message);
+		cm_tx_commit();
+	}
+	engine->done++;
+}

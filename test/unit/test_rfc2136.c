@@ -1,0 +1,782 @@
+/*
+ * test_rfc2136.c - the provider "rfc2136" and the visibility check against a
+ * real BIND, which the test starts on a free port and ends.
+ */
+#include "dns01/provider.h"
+#include "net/dns.h"
+#include "net/internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NAMED "/usr/sbin/named"
+#define SECRET "c2VjcmV0IG9mIHRoZSB1bml0IHRlc3QgMDEyMzQ1Ng=="
+#define WRONG_SECRET "d3JvbmcgIG9mIHRoZSB1bml0IHRlc3QgMDEyMzQ1Ng=="
+#define NAME "_acme-challenge.www.example.test"
+/* Where the zone says its name server is. */
+#define NS_ADDRESS "127.0.0.1"
+
+static char dir[64];
+static int	port;
+static int	dead_port;			/* nobody listens */
+static int	silent;				/* a socket that never answers */
+static int	silent_port;
+static bool ns_listens;			/* named could have port 53 of NS_ADDRESS */
+static pid_t named;
+static CmLoop *loop;
+static const CmDns01Provider *provider;
+
+/* ---- BIND ---- */
+
+/* A port of 127.0.0.1 that is free for UDP and TCP; *keep holds the UDP socket when wanted. */
+static int
+free_port(int *keep)
+{
+	struct sockaddr_in in;
+	socklen_t	len = sizeof(in);
+	int			i;
+
+	for (i = 0; i < 50; i++)
+	{
+		int			u = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		int			t = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool		ok;
+
+		memset(&in, 0, sizeof(in));
+		in.sin_family = AF_INET;
+		in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		ok = bind(u, (struct sockaddr *) &in, sizeof(in)) == 0 && getsockname(u, (struct sockaddr *) &in, &len) == 0 &&
+			bind(t, (struct sockaddr *) &in, sizeof(in)) == 0;
+		close(t);
+		if (ok && keep != NULL)
+			*keep = u;
+		else
+			close(u);
+		if (ok)
+			return ntohs(in.sin_port);
+	}
+	fail_msg("no port is free");
+	return 0;
+}
+
+static bool
+can_have_port_53(void)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(53)};
+	int			u = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool		ok;
+
+	inet_pton(AF_INET, NS_ADDRESS, &in.sin_addr);
+	ok = bind(u, (struct sockaddr *) &in, sizeof(in)) == 0;
+	close(u);
+	return ok;
+}
+
+static void
+write_file(const char *name, const char *fmt,...)
+{
+	char		path[128];
+	FILE	   *f;
+	va_list		args;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	va_start(args, fmt);
+	vfprintf(f, fmt, args);
+	va_end(args);
+	fclose(f);
+}
+
+static void
+write_zone(const char *zone, const char *more)
+{
+	write_file(zone, "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 86400 60\n@ NS ns1\nns1 A " NS_ADDRESS "\n%s", more);
+}
+
+static void
+write_config(void)
+{
+	char		listen53[64] = "";
+
+	if (ns_listens)
+		snprintf(listen53, sizeof(listen53), "listen-on port 53 { " NS_ADDRESS "; };");
+	write_zone("example.test", "sub NS ns1.sub\nns1.sub A " NS_ADDRESS "\naway NS ns.elsewhere.test.\n");
+	write_zone("sub.example.test", "");
+	write_zone("static.test", "");
+	write_file("named.conf",
+			   "key certmgr { algorithm hmac-sha256; secret \"" SECRET "\"; };\n"
+			   "key big { algorithm hmac-sha512; secret \"" SECRET "\"; };\n"
+			   "options { directory \"%s\"; listen-on port %d { 127.0.0.1; }; %s listen-on-v6 { none; }; recursion no;\n"
+			   " pid-file \"%s/named.pid\"; session-keyfile \"%s/session.key\"; dnssec-validation no; notify no; };\n"
+			   "controls { };\n"
+			   "zone example.test { type primary; file \"example.test\"; allow-update { key certmgr; key big; }; };\n"
+			   "zone sub.example.test { type primary; file \"sub.example.test\"; allow-update { key certmgr; }; };\n"
+			   "zone static.test { type primary; file \"static.test\"; };\n",
+			   dir, port, listen53, dir, dir);
+}
+
+static void
+start_named(void)
+{
+	char		conf[128];
+	char		log[128];
+	int			fd;
+
+	snprintf(conf, sizeof(conf), "%s/named.conf", dir);
+	snprintf(log, sizeof(log), "%s/log", dir);
+	named = fork();
+	if (named != 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	dup2(fd, 1);
+	dup2(fd, 2);
+	execl(NAMED, NAMED, "-g", "-4", "-n", "1", "-c", conf, (char *) NULL);
+	_exit(127);
+}
+
+static void
+show_log(void)
+{
+	char		path[128];
+	char		line[512];
+	FILE	   *f;
+
+	snprintf(path, sizeof(path), "%s/log", dir);
+	f = fopen(path, "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		fputs(line, stderr);
+	if (f != NULL)
+		fclose(f);
+}
+
+/* ---- the loop ---- */
+
+static void
+turn(void)
+{
+	struct pollfd p = {cm_loop_fd(loop), POLLIN, 0};
+
+	poll(&p, 1, (int) cm_loop_timeout(loop));
+	cm_loop_dispatch(loop);
+}
+
+typedef struct Lookup
+{
+	bool		done;
+	CmStatus	status;
+	int			rcode;
+	int			count;
+	char		values[CM_DNS_MAX_ANSWERS][1100];
+} Lookup;
+
+static void
+on_answer(CmDnsAnswer *answer, void *arg)
+{
+	Lookup	   *lookup = arg;
+	int			i;
+
+	lookup->done = true;
+	lookup->status = answer->status;
+	lookup->rcode = answer->rcode;
+	lookup->count = answer->count;
+	for (i = 0; i < answer->count; i++)
+		snprintf(lookup->values[i], sizeof(lookup->values[i]), "%s", answer->values[i]);
+}
+
+static Lookup lookup;
+
+static void
+look_up(const char *name, const char *type)
+{
+	struct sockaddr_storage addr;
+	socklen_t	len;
+	char		text[32];
+
+	memset(&lookup, 0, sizeof(lookup));
+	snprintf(text, sizeof(text), "127.0.0.1:%d", port);
+	assert_true(cm_dns_server_parse(text, &addr, &len, NULL));
+	assert_non_null(cm_dns_query(loop, &addr, len, name, type, false, 5000, on_answer, &lookup, NULL));
+	while (!lookup.done)
+		turn();
+}
+
+static bool
+has_value(const char *value)
+{
+	int			i;
+
+	for (i = 0; i < lookup.count; i++)
+	{
+		if (strcmp(lookup.values[i], value) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+group_setup(void **state)
+{
+	int			i;
+
+	(void) state;
+	if (access(NAMED, X_OK) != 0)
+	{
+		fprintf(stderr, NAMED " is missing: install the package bind9\n");
+		return -1;
+	}
+	snprintf(dir, sizeof(dir), "/tmp/certmgr-bind-XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	port = free_port(NULL);
+	dead_port = free_port(NULL);
+	silent_port = free_port(&silent);
+	ns_listens = can_have_port_53();
+	provider = cm_dns01_provider("rfc2136");
+	write_config();
+	start_named();
+	loop = cm_loop_create(NULL, NULL);
+	for (i = 0; i < 500; i++)
+	{
+		look_up("static.test", "SOA");
+		if (lookup.status.code == CM_OK && lookup.rcode == 0 && lookup.count == 1)
+			return 0;
+		poll(NULL, 0, 20);		/* named is not up yet */
+	}
+	show_log();
+	return -1;
+}
+
+static int
+group_teardown(void **state)
+{
+	static const char *const files[] = {
+		"example.test", "example.test.jnl", "sub.example.test", "sub.example.test.jnl", "static.test", "named.conf", "log", "session.key",
+		"named.pid", "managed-keys.bind", "managed-keys.bind.jnl"
+	};
+	char		path[128];
+	size_t		i;
+
+	(void) state;
+	cm_loop_destroy(loop);
+	close(silent);
+	if (named > 0)
+	{
+		kill(named, SIGTERM);
+		waitpid(named, NULL, 0);
+	}
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	{
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	return rmdir(dir);
+}
+
+/* ---- the provider ---- */
+
+static CmJson *
+json(const char *text)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmJson	   *config = cm_json_parse(cm_slice(text, strlen(text)), 65536, &st);
+
+	if (config == NULL)
+		fail_msg("%s: %s", text, st.reason);
+	return config;
+}
+
+/* Single quotes for double ones; %d becomes the port. */
+static const char *
+config_text(const char *pattern, int p)
+{
+	static char text[2048];
+	char	   *c;
+
+	if (strstr(pattern, "%d") != NULL)
+	{
+		const char *at = strstr(pattern, "%d");
+
+		snprintf(text, sizeof(text), "%.*s%d%s", (int) (at - pattern), pattern, p, at + 2);
+	}
+	else
+		snprintf(text, sizeof(text), "%s", pattern);
+	for (c = text; *c != '\0'; c++)
+	{
+		if (*c == '\'')
+			*c = '"';
+	}
+	return text;
+}
+
+typedef struct Got
+{
+	bool		done;
+	CmDns01Result result;
+} Got;
+
+static void
+on_result(CmDns01Result *result, void *arg)
+{
+	Got		   *got = arg;
+
+	assert_false(got->done);
+	got->done = true;
+	got->result = *result;
+}
+
+static CmSlice
+text_slice(const char *text)
+{
+	return text != NULL ? cm_slice(text, strlen(text)) : cm_slice(NULL, 0);
+}
+
+#define GOOD_CONFIG "{'server':'127.0.0.1:%d','key_name':'certmgr'}"
+
+static CmDns01Result
+apply_with(const char *pattern, int p, const char *secret, const char *zone, const CmDns01Record *records, int count)
+{
+	CmJson	   *config = json(config_text(pattern, p));
+	Got			got = {0};
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!provider->apply(loop, config, text_slice(secret), zone, records, count, on_result, &got, &st))
+	{
+		got.done = true;
+		got.result.status = st;
+		assert_int_not_equal(st.code, CM_OK);
+	}
+	cm_json_free(config);		/* was copied */
+	while (!got.done)
+		turn();
+	assert_int_equal(cm_loop_active(loop), 0);
+	return got.result;
+}
+
+static void
+apply(const char *zone, const CmDns01Record *records, int count)
+{
+	CmDns01Result r = apply_with(GOOD_CONFIG, port, SECRET, zone, records, count);
+
+	if (r.status.code != CM_OK)
+		fail_msg("%s: %s", r.status.reason, r.status.detail);
+	assert_string_equal(r.zone, zone);
+}
+
+static CmDns01Result
+find_zone(const char *pattern, const char *name)
+{
+	CmJson	   *config = json(config_text(pattern, port));
+	Got			got = {0};
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!provider->find_zone(loop, config, text_slice(strstr(pattern, "key_name") != NULL ? SECRET : NULL), name, on_result, &got, &st))
+	{
+		got.done = true;
+		got.result.status = st;
+		assert_int_not_equal(st.code, CM_OK);
+	}
+	else
+		assert_false(got.done); /* never before the loop turns */
+	cm_json_free(config);
+	while (!got.done)
+		turn();
+	assert_int_equal(cm_loop_active(loop), 0);
+	return got.result;
+}
+
+static CmDns01Result
+visible(const char *pattern, int p, const char *zone, const char *name, const char *value)
+{
+	CmJson	   *config = json(config_text(pattern, p));
+	Got			got = {0};
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!cm_dns01_visible(loop, config, zone, name, value, on_result, &got, &st))
+	{
+		got.done = true;
+		got.result.status = st;
+		assert_int_not_equal(st.code, CM_OK);
+	}
+	else
+		assert_false(got.done);
+	cm_json_free(config);
+	while (!got.done)
+		turn();
+	assert_int_equal(cm_loop_active(loop), 0);
+	return got.result;
+}
+
+#define assert_result(r, want, in_reason, in_detail) \
+	do { \
+		CmDns01Result r_ = (r); \
+		if (r_.status.code != (want) || strstr(r_.status.reason, (in_reason)) == NULL || strstr(r_.status.detail, (in_detail)) == NULL) \
+			fail_msg("code %d, reason \"%s\", detail \"%s\"", r_.status.code, r_.status.reason, r_.status.detail); \
+	} while (0)
+
+/* ---- configuration ---- */
+
+static void
+test_check(void **state)
+{
+	static const struct
+	{
+		const char *config;
+		const char *secret;
+		const char *error;		/* NULL: fine */
+	}			cases[] = {
+		{"{'server':'192.0.2.1'}", NULL, NULL},
+		{"{'server':['192.0.2.1','[2001:db8::1]:5353'],'zone':['example.com','Example.ORG.'],'key_name':'k.example.','key_algorithm':'hmac-sha512',"
+			"'ttl':0,'timeout':300,'nameservers':['192.0.2.1:53'],'resolvers':'192.0.2.1','propagation':'none'}", SECRET, NULL},
+		{"{'server':'192.0.2.1','key_name':'k'}", SECRET "\n", NULL},
+		{"{'server':'192.0.2.1','zone':'_tcp.example.com','key_name':null}", "", NULL},
+		{"{}", NULL, "\"server\" is missing"},
+		{"[]", NULL, "must be a JSON object"},
+		{"{'server':[]}", NULL, "\"server\" is empty"},
+		{"{'server':1}", NULL, "\"server\" must be a text or an array"},
+		{"{'server':[['192.0.2.1']]}", NULL, "\"server\" must be a text or an array"},
+		{"{'server':[null]}", NULL, "\"server\" must be a text or an array"},
+		{"{'server':'ns.example.com'}", NULL, "is not the address of a DNS server"},
+		{"{'server':['1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1']}", NULL, "more than 8 entries"},
+		{"{'server':'192.0.2.1','sever':1}", NULL, "\"sever\" is not known"},
+		{"{'server':'192.0.2.1','secret':'x'}", NULL, "\"secret\" is not known"},
+		{"{'server':'192.0.2.1','zone':1}", NULL, "\"zone\" must be"},
+		{"{'server':'192.0.2.1','zone':'a..b'}", NULL, "zone \"a..b\" is not a DNS name"},
+		{"{'server':'192.0.2.1','zone':['.']}", NULL, "is not a DNS name"},
+		{"{'server':'192.0.2.1','zone':''}", NULL, "is not a DNS name"},
+		{"{'server':'192.0.2.1','key_name':'k'}", NULL, "no secret"},
+		{"{'server':'192.0.2.1','key_name':'k'}", "\n", "no secret"},
+		{"{'server':'192.0.2.1','key_name':'k'}", "*", "not base64"},
+		{"{'server':'192.0.2.1','key_name':1}", SECRET, "\"key_name\" must be a text"},
+		{"{'server':'192.0.2.1','key_name':'a b'}", SECRET, "is not a DNS name"},
+		{"{'server':'192.0.2.1','key_name':'k','key_algorithm':'hmac-md5'}", SECRET, "\"hmac-md5\" is not supported"},
+		{"{'server':'192.0.2.1','key_algorithm':'hmac-sha256'}", NULL, "no \"key_name\""},
+		{"{'server':'192.0.2.1'}", SECRET, "no \"key_name\""},
+		{"{'server':'192.0.2.1','ttl':-1}", NULL, "\"ttl\" must be a whole number"},
+		{"{'server':'192.0.2.1','ttl':1.5}", NULL, "\"ttl\" must be a whole number"},
+		{"{'server':'192.0.2.1','ttl':99999999999999999999}", NULL, "\"ttl\" must be a whole number"},
+		{"{'server':'192.0.2.1','ttl':'60'}", NULL, "\"ttl\" must be a whole number"},
+		{"{'server':'192.0.2.1','timeout':0}", NULL, "\"timeout\" must be a whole number"},
+		{"{'server':'192.0.2.1','timeout':301}", NULL, "\"timeout\" must be a whole number"},
+		{"{'server':'192.0.2.1','propagation':'maybe'}", NULL, "\"propagation\" must be"},
+		{"{'server':'192.0.2.1','propagation':true}", NULL, "\"propagation\" must be a text"},
+		{"{'server':'192.0.2.1','nameservers':['x']}", NULL, "is not the address"},
+		{"{'server':'192.0.2.1','resolvers':{}}", NULL, "\"resolvers\" must be"}
+	};
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		CmJson	   *config = json(config_text(cases[i].config, 0));
+		CmStatus	st = CM_STATUS_INIT;
+		bool		ok = provider->check(config, text_slice(cases[i].secret), &st);
+
+		if (ok != (cases[i].error == NULL) || (!ok && strstr(st.reason, cases[i].error) == NULL))
+			fail_msg("%s: %s", cases[i].config, ok ? "accepted" : st.reason);
+		cm_json_free(config);
+	}
+	assert_null(cm_dns01_provider("route66"));
+	assert_string_equal(cm_dns01_provider_types(), "rfc2136");
+}
+
+/* ---- updates ---- */
+
+static void
+test_add_and_remove(void **state)
+{
+	CmDns01Record both[] = {{NAME, "value-one", false}, {NAME, "value-two", false}};
+	CmDns01Record one_gone[] = {{NAME, "value-one", true}};
+	CmDns01Record all_gone[] = {{NAME, "value-one", true}, {NAME, "value-two", true}};
+	CmDns01Record swap[] = {{NAME, "value-two", true}, {NAME, "value-three", false}};
+	CmDns01Record three_gone[] = {{NAME, "value-three", true}};
+
+	(void) state;
+	apply("example.test", both, 2);
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.count, 2);
+	assert_true(has_value("value-one") && has_value("value-two"));
+	apply("example.test", both, 2);	/* again: still two */
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.count, 2);
+	apply("example.test", one_gone, 1);
+	apply("example.test", one_gone, 1);	/* what is not there is gone */
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.count, 1);
+	assert_true(has_value("value-two"));
+	apply("example.test", swap, 2);
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.count, 1);
+	assert_true(has_value("value-three"));
+	apply("example.test", three_gone, 1);
+	apply("example.test", all_gone, 2);
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.rcode, CM_DNS_RCODE_NXDOMAIN);
+}
+
+static void
+test_other_keys(void **state)
+{
+	CmDns01Record add = {"_acme-challenge.big.example.test", "v", false};
+	CmDns01Record gone = {"_acme-challenge.big.example.test", "v", true};
+
+	(void) state;
+	assert_result(apply_with("{'server':'127.0.0.1:%d','key_name':'BIG.','key_algorithm':'hmac-sha512'}", port, SECRET "\n", "Example.Test.", &add, 1),
+				  CM_OK, "", "");
+	look_up(add.name, "TXT");
+	assert_true(has_value("v"));
+	apply("example.test", &gone, 1);
+
+	assert_result(apply_with("{'server':'127.0.0.1:%d','key_name':'nobody'}", port, SECRET, "example.test", &add, 1),
+				  CM_REFUSED, "refused the update of zone \"example.test\"", "does not know TSIG key \"nobody\" (rcode NOTAUTH, TSIG error BADKEY)");
+	assert_result(apply_with(GOOD_CONFIG, port, WRONG_SECRET, "example.test", &add, 1), CM_REFUSED, "refused the update", "TSIG error BADSIG");
+	/* BIND looks a key up by name and algorithm. */
+	assert_result(apply_with("{'server':'127.0.0.1:%d','key_name':'certmgr','key_algorithm':'hmac-sha512'}", port, SECRET, "example.test", &add, 1),
+				  CM_REFUSED, "refused the update", "TSIG error BADKEY");
+	assert_result(apply_with("{'server':'127.0.0.1:%d'}", port, NULL, "example.test", &add, 1), CM_REFUSED, "refused the update",
+				  "unsigned updates");
+	look_up(add.name, "TXT");
+	assert_int_equal(lookup.count, 0);
+}
+
+static void
+test_other_zones(void **state)
+{
+	CmDns01Record elsewhere = {"_acme-challenge.elsewhere.test", "v", false};
+	CmDns01Record in_static = {"_acme-challenge.static.test", "v", false};
+	CmDns01Record mixed[] = {{NAME, "mixed", false}, {"_acme-challenge.static.test", "v", false}};
+	CmDns01Record add = {NAME, "v", false};
+
+	(void) state;
+	assert_result(apply_with(GOOD_CONFIG, port, SECRET, "elsewhere.test", &elsewhere, 1), CM_REFUSED, "zone \"elsewhere.test\"", "NOTAUTH");
+	assert_result(apply_with(GOOD_CONFIG, port, SECRET, "static.test", &in_static, 1), CM_REFUSED, "zone \"static.test\"", "update policy");
+	assert_result(apply_with(GOOD_CONFIG, port, SECRET, "example.test", mixed, 2), CM_INVALID, "is not in zone", "");
+	assert_result(apply_with(GOOD_CONFIG, port, SECRET, "a..b", &add, 1), CM_INVALID, "is not a DNS name", "");
+	assert_result(apply_with(GOOD_CONFIG, port, SECRET, "example.test", &add, 0), CM_INVALID, "no records", "");
+	assert_result(apply_with("{'server':'127.0.0.1:%d','key_name':'certmgr','zone':'other.test'}", port, SECRET, "example.test", &add, 1),
+				  CM_POLICY, "is not in \"zone\"", "");
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.count, 0);
+}
+
+static void
+test_servers(void **state)
+{
+	CmDns01Record add = {NAME, "second server", false};
+	CmDns01Record gone = {NAME, "second server", true};
+	char		pattern[256];
+	int64_t		begun = cm_monotonic_ms();
+
+	(void) state;
+	assert_result(apply_with(GOOD_CONFIG, dead_port, SECRET, "example.test", &add, 1), CM_NETWORK, "no DNS server listens at 127.0.0.1:", "");
+	assert_true(cm_monotonic_ms() - begun < 1000);
+	assert_result(apply_with("{'server':'127.0.0.1:%d','timeout':1}", silent_port, NULL, "example.test", &add, 1),
+				  CM_NETWORK, "did not answer within 1000 ms", "");
+	/* Dead, silent, then one that answers. */
+	snprintf(pattern, sizeof(pattern), "{'server':['127.0.0.1:%d','127.0.0.1:%d','127.0.0.1:%%d'],'key_name':'certmgr','timeout':1}", dead_port,
+			 silent_port);
+	assert_result(apply_with(pattern, port, SECRET, "example.test", &add, 1), CM_OK, "", "");
+	look_up(NAME, "TXT");
+	assert_true(has_value("second server"));
+	/* Large enough for TCP, where nobody listens. */
+	apply("example.test", &gone, 1);
+}
+
+static void
+test_large_update(void **state)
+{
+	static char values[12][1001];
+	CmDns01Record records[12];
+	int			i;
+
+	(void) state;
+	for (i = 0; i < 12; i++)
+	{
+		memset(values[i], 'a' + i, i == 0 ? 1000 : 255 + i % 2);
+		records[i].name = NAME;
+		records[i].value = values[i];
+		records[i].remove = false;
+	}
+	apply("example.test", records, 12);
+	look_up(NAME, "TXT");		/* comes over TCP, too */
+	assert_int_equal(lookup.count, 12);
+	for (i = 0; i < 12; i++)
+		assert_true(has_value(values[i]));
+	for (i = 0; i < 12; i++)
+		records[i].remove = true;
+	apply("example.test", records, 12);
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.rcode, CM_DNS_RCODE_NXDOMAIN);
+}
+
+/* ---- zones ---- */
+
+static void
+test_find_zone(void **state)
+{
+	CmDns01Result r;
+
+	(void) state;
+	r = find_zone(GOOD_CONFIG, "_acme-challenge.a.b.c.example.test");
+	assert_result(r, CM_OK, "", "");
+	assert_string_equal(r.zone, "example.test");
+	r = find_zone(GOOD_CONFIG, "example.test");
+	assert_string_equal(r.zone, "example.test");
+	r = find_zone(GOOD_CONFIG, "_acme-challenge.WWW.Sub.example.test.");
+	assert_string_equal(r.zone, "sub.example.test");
+	r = find_zone(GOOD_CONFIG, "sub.example.test");
+	assert_string_equal(r.zone, "sub.example.test");
+	r = find_zone(GOOD_CONFIG, "xsub.example.test");
+	assert_string_equal(r.zone, "example.test");
+	assert_result(find_zone(GOOD_CONFIG, "_acme-challenge.www.away.example.test"), CM_INVALID, "lies in zone \"away.example.test\"", "delegates");
+	assert_result(find_zone(GOOD_CONFIG, "www.elsewhere.test"), CM_REFUSED, "serves no zone that holds", "Check \"server\"");
+	assert_result(find_zone(GOOD_CONFIG, "a..b"), CM_INVALID, "is not a DNS name", "");
+	assert_result(find_zone("{'server':'127.0.0.1:1','timeout':1}", "www.example.test"), CM_NETWORK, "no DNS server listens", "");
+	r = find_zone("{'server':['127.0.0.1:1','127.0.0.1:%d']}", "www.example.test");
+	assert_string_equal(r.zone, "example.test");
+}
+
+static void
+test_configured_zone(void **state)
+{
+	/* Nobody is asked: nobody is there. */
+	static const char config[] = "{'server':'127.0.0.1:1','zone':['example.com','Sub.Example.com','com.example']}";
+	CmDns01Result r;
+
+	(void) state;
+	r = find_zone(config, "_acme-challenge.www.SUB.example.com");
+	assert_result(r, CM_OK, "", "");
+	assert_string_equal(r.zone, "sub.example.com");
+	r = find_zone(config, "_acme-challenge.www.example.com");
+	assert_string_equal(r.zone, "example.com");
+	assert_result(find_zone(config, "wwwexample.com"), CM_INVALID, "is in none of the configured zones",
+				  "example.com, sub.example.com, com.example");
+}
+
+/* ---- visibility ---- */
+
+static void
+test_visible(void **state)
+{
+	CmDns01Record add[] = {{NAME, "seen", false}, {NAME, "seen-too", false}};
+	CmDns01Record gone[] = {{NAME, "seen", true}, {NAME, "seen-too", true}};
+	char		pattern[256];
+	CmDns01Result r;
+
+	(void) state;
+	apply("example.test", add, 2);
+	r = visible("{'nameservers':['127.0.0.1:%d']}", port, "example.test", NAME, "seen-too");
+	assert_result(r, CM_OK, "", "");
+	assert_string_equal(r.zone, "example.test");
+	assert_result(visible("{'nameservers':'127.0.0.1:%d'}", port, "example.test", NAME, "seen-to"), CM_REFUSED, "is not yet at 1 of 1 name servers",
+				  "127.0.0.1:");
+	assert_result(visible("{'nameservers':'127.0.0.1:%d'}", port, "example.test", "other.example.test", "seen"), CM_REFUSED, "is not yet at", "");
+	/* One server that has it, one that is dead, one that never answers. */
+	snprintf(pattern, sizeof(pattern), "{'nameservers':['127.0.0.1:%d','127.0.0.1:%%d','127.0.0.1:%d']}", dead_port, silent_port);
+	r = visible(pattern, port, "example.test", NAME, "seen");
+	assert_result(r, CM_REFUSED, "is not yet at 2 of 3 name servers", "(no answer)");
+	snprintf(pattern, sizeof(pattern), "127.0.0.1:%d (", port);
+	assert_null(strstr(r.status.detail, pattern));
+	/* One that serves another zone. */
+	assert_result(visible("{'nameservers':'127.0.0.1:%d'}", port, "elsewhere.test", "www.elsewhere.test", "x"), CM_REFUSED, "is not yet at",
+				  "(answers REFUSED)");
+	apply("example.test", gone, 2);
+	assert_result(visible("{'propagation':'none'}", 0, "example.test", NAME, "seen"), CM_OK, "", "");
+	assert_result(visible("{'propagation':'some'}", 0, "example.test", NAME, "seen"), CM_INVALID, "\"propagation\"", "");
+	assert_result(visible("{'nameservers':'x'}", 0, "example.test", NAME, "seen"), CM_INVALID, "is not the address", "");
+}
+
+/* NS and addresses by the resolvers. The servers found are asked at port 53, which named has when the test may. */
+static void
+test_visible_by_resolver(void **state)
+{
+	CmDns01Record add = {"_acme-challenge.sub.example.test", "seen", false};
+	CmDns01Record gone = {"_acme-challenge.sub.example.test", "seen", true};
+	char		pattern[256];
+
+	(void) state;
+	apply("sub.example.test", &add, 1);
+	snprintf(pattern, sizeof(pattern), "{'resolvers':['127.0.0.1:%d','127.0.0.1:%%d']}", dead_port);
+	if (ns_listens)
+	{
+		assert_result(visible(pattern, port, "sub.example.test", add.name, "seen"), CM_OK, "", "");
+		assert_result(visible(pattern, port, "sub.example.test", add.name, "other"), CM_REFUSED, "at 1 of 1", "ns1.sub.example.test (" NS_ADDRESS ")");
+	}
+	else
+		assert_result(visible(pattern, port, "sub.example.test", add.name, "seen"), CM_REFUSED, "at 1 of 1", "ns1.sub.example.test (" NS_ADDRESS ")");
+	apply("sub.example.test", &gone, 1);
+
+	assert_result(visible("{'resolvers':'127.0.0.1:%d'}", dead_port, "example.test", NAME, "x"), CM_NETWORK, "could not look up the name servers",
+				  "no DNS server listens");
+	assert_result(visible("{'resolvers':'127.0.0.1:%d'}", port, "elsewhere.test", NAME, "x"), CM_NETWORK, "could not look up the name servers",
+				  "REFUSED");
+	assert_result(visible("{'resolvers':'127.0.0.1:%d'}", port, "www.example.test", NAME, "x"), CM_NETWORK, "has no name servers", "NXDOMAIN");
+}
+
+static void
+not_called(CmDns01Result *result, void *arg)
+{
+	(void) result;
+	(void) arg;
+	fail_msg("went with the loop");
+}
+
+static void
+test_destroy(void **state)
+{
+	CmLoop	   *other = cm_loop_create(NULL, NULL);
+	CmJson	   *silent_server = json(config_text("{'server':'127.0.0.1:%d'}", silent_port));
+	CmJson	   *with_zone = json(config_text("{'server':'127.0.0.1:%d','zone':'example.test'}", silent_port));
+	CmJson	   *names = json(config_text("{'nameservers':'127.0.0.1:%d'}", silent_port));
+	CmJson	   *resolver = json(config_text("{'resolvers':'127.0.0.1:%d'}", silent_port));
+	CmDns01Record add = {NAME, "v", false};
+
+	(void) state;
+	assert_true(provider->apply(other, silent_server, cm_slice(NULL, 0), "example.test", &add, 1, not_called, NULL, NULL));
+	assert_true(provider->find_zone(other, silent_server, cm_slice(NULL, 0), NAME, not_called, NULL, NULL));
+	assert_true(provider->find_zone(other, with_zone, cm_slice(NULL, 0), NAME, not_called, NULL, NULL));
+	assert_true(cm_dns01_visible(other, names, "example.test", NAME, "v", not_called, NULL, NULL));
+	assert_true(cm_dns01_visible(other, resolver, "example.test", NAME, "v", not_called, NULL, NULL));
+	assert_true(cm_loop_active(other) >= 5);
+	cm_loop_destroy(other);
+	cm_json_free(silent_server);
+	cm_json_free(with_zone);
+	cm_json_free(names);
+	cm_json_free(resolver);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_add_and_remove),
+		cmocka_unit_test(test_other_keys),
+		cmocka_unit_test(test_other_zones),
+		cmocka_unit_test(test_servers),
+		cmocka_unit_test(test_large_update),
+		cmocka_unit_test(test_find_zone),
+		cmocka_unit_test(test_configured_zone),
+		cmocka_unit_test(test_visible),
+		cmocka_unit_test(test_visible_by_resolver),
+		cmocka_unit_test(test_destroy),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
