@@ -59,6 +59,7 @@ typedef struct CmWanted
 	const Interval *renew_before;
 	int64		renewed_from;
 	CmSlice		csr;			/* DER */
+	CmSlice		csr_spki;		/* its public key, proof of possession checked */
 	const CmPredecessor *reuse; /* take this certificate's key */
 	const char *actor;
 } CmWanted;
@@ -238,7 +239,7 @@ check_csr_usages(const CmWanted *w, const CmCsr *csr)
 }
 
 /* Reads the CSR (proof of possession included) and narrows what is wanted to what it asks for. free_names: issue_from without names takes those of the CSR. */
-static CmCsr
+static void
 want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_names)
 {
 	CmCsr		csr;
@@ -275,8 +276,8 @@ want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_names)
 		check_csr_names(w, cm_slice(sans->data, sans->len));
 	check_csr_usages(w, &csr);
 	w->csr = der;
+	w->csr_spki = csr.spki;
 	w->key_alg = csr.key_alg;
-	return csr;
 }
 
 static CmSlice
@@ -483,15 +484,12 @@ take_key(const CmWanted *w, int64 id, bool external, CmSubjectKey *key)
 {
 	CmCertificate old;
 	CmStatus	st = CM_STATUS_INIT;
-	CmCsr		csr;
 	CmSlice		spki;
 
-	if (w->csr.len > 0 && w->reuse == NULL)
+	if (w->csr_spki.len > 0)
 	{
-		if (!cm_csr_parse(w->csr, &csr, &st))
-			cm_throw(&st, NULL);
-		key->alg = csr.key_alg;
-		key->spki = csr.spki;
+		key->alg = w->key_alg;
+		key->spki = w->csr_spki;
 		return;
 	}
 	if (w->reuse == NULL)

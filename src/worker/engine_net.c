@@ -47,19 +47,6 @@ read_list(const char *list, CmNetwork *out, int *count, CmStatus *st)
 	return true;
 }
 
-bool
-cm_engine_networks_ok(const char *list, char *why, size_t whysize)
-{
-	CmNetwork	read[NETWORKS_MAX];
-	CmStatus	st = CM_STATUS_INIT;
-	int			count;
-
-	if (read_list(list, read, &count, &st))
-		return true;
-	snprintf(why, whysize, "%s", st.reason);
-	return false;
-}
-
 static bool
 address_allowed(const struct sockaddr *addr)
 {

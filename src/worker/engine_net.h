@@ -8,7 +8,5 @@
 #include "net/loop.h"
 
 extern CmLoop *cm_engine_loop_create(void);	/* throws */
-/* For the setting certmgr.allowed_networks; false and why. */
-extern bool cm_engine_networks_ok(const char *list, char *why, size_t whysize);
 
 #endif

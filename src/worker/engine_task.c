@@ -7,6 +7,7 @@
 
 #include "lifecycle/crl.h"
 #include "lifecycle/issue.h"
+#include "miscadmin.h"
 #include "pg/tx.h"
 #include "store/acme_certificate.h"
 #include "utils/timestamp.h"
@@ -39,6 +40,7 @@ int
 cm_engine_renew(CmEngine *engine, TimestampTz now)
 {
 	char		message[MESSAGE_SIZE];
+	char		commit_message[MESSAGE_SIZE];
 	int			count;
 	int64	   *ids;
 
@@ -56,8 +58,11 @@ cm_engine_renew(CmEngine *engine, TimestampTz now)
 		if (cm_renewal_lock(ids[i], now))
 			ok = cm_tx_try(renew, &ids[i], message, sizeof(message));
 		/* A private CA signs in the commit. */
-		if (!cm_tx_try_commit(ok ? message : (char[MESSAGE_SIZE]) {0}, MESSAGE_SIZE))
+		if (!cm_tx_try_commit(commit_message, sizeof(commit_message)) && ok)
+		{
 			ok = false;
+			strlcpy(message, commit_message, sizeof(message));
+		}
 		if (!ok)
 			renewal_failed(ids[i], message);
 		engine->done++;

@@ -1,0 +1,19 @@
+/*
+ * wait.h - waiting for a certificate in a procedure.
+ */
+#ifndef CM_API_WAIT_H
+#define CM_API_WAIT_H
+
+#include "fmgr.h"
+
+/* Throws unless this is a procedure that may commit. what: "certmgr.wait()". */
+extern void cm_procedure_require(FunctionCallInfo fcinfo, const char *what);
+/*
+ * Connected to SPI as non-atomic and access checked by the caller. Commits,
+ * then waits until the certificate is there; throws when it failed, was
+ * cancelled, or the time is over. Returns its state.
+ */
+extern const char *cm_wait_certificate(int64 id, int64 timeout_ms);
+extern int64 cm_interval_ms(const void *interval);
+
+#endif
