@@ -51,7 +51,7 @@ SELECT id IS NOT NULL AS id, pem LIKE '-----BEGIN CERTIFICATE-----%' AS pem FROM
 BEGIN; CALL certmgr.issue_now('web'); ROLLBACK;
 -- a changed subscriber, and a disabled CA, are seen at once
 SELECT certmgr.alter_subscriber('web', sans => '{new.example.com}');
-SELECT c.sans FROM certmgr.certificate c WHERE c.id = certmgr.issue('web');
+SELECT certmgr.issue('web') > 0 AS ok;
 SELECT sans FROM certmgr.certificate ORDER BY id DESC LIMIT 1;
 SELECT certmgr.alter_subscriber('web', sans => '{www.example.com}');
 DROP TABLE app, got, before_test; DROP VIEW unsigned; DROP PROCEDURE two(); DROP FUNCTION late();

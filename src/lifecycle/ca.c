@@ -164,8 +164,9 @@ check_parent_allows(const CmCaNew *ca, const CmIssuer *parent)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
 				 errmsg("certificate authority \"%s\" does not allow this path length", ca->parent),
+				 parent->path_length == 0 ? errdetail("Its own path length is 0: it can issue to end entities only.") :
 				 errdetail("Its own path length is %d, so a CA below it must have at most %d.", parent->path_length, parent->path_length - 1),
-				 parent->path_length == 0 ? errhint("It can issue to end entities only.") : errhint("Give path_length => %d.", parent->path_length - 1)));
+				 parent->path_length == 0 ? errhint("Use another parent.") : errhint("Give path_length => %d.", parent->path_length - 1)));
 }
 
 static void
