@@ -56,6 +56,8 @@ words_for_human(CmWork *work, CmOp *op, CmAcmeAccountRow *account)
 
 	if (!account->agreed && directory != NULL && directory->terms_of_service != NULL)
 		return psprintf("the CA wants its terms of service to be agreed to: %s (%s); create the CA again with terms_of_service_agreed => true", directory->terms_of_service, words);
+	if (!account->agreed && strcmp(type, "userActionRequired") == 0)
+		return psprintf("%s; create the CA again with terms_of_service_agreed => true", words);
 	if (strcmp(type, "externalAccountRequired") == 0)
 		return psprintf("%s; create the CA again with eab_kid and eab_hmac_key, which the CA gives you", words);
 	if (strcmp(type, "userActionRequired") == 0 || strcmp(type, "invalidContact") == 0 || strcmp(type, "unsupportedContact") == 0 ||

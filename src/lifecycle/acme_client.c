@@ -93,7 +93,8 @@ cm_acme_client_get(CmAcmeClients *clients, const CmAcmeAccountRow *account)
 	{
 		MemoryContextDelete(client->context);
 		ereport(ERROR,
-				(errmsg_internal("%s", st.reason),
+				(errcode(cm_error_code(st.code)),
+				 errmsg_internal("%s", st.reason),
 				 st.detail[0] ? errdetail_internal("%s", st.detail) : 0));
 	}
 	client->next = clients->first;

@@ -11,6 +11,7 @@
 #include "pg/own.h"
 #include "store/acme_certificate.h"
 #include "store/audit.h"
+#include "store/certificate.h"
 #include "utils/timestamp.h"
 #include "x509/certificate.h"
 #include "x509/chain.h"
@@ -168,10 +169,12 @@ cm_renewal_failed(int64 certificate_id, const char *message)
 	double		us;
 	int64		before;
 
-	if (!cm_renewal_get(certificate_id, &row))
+	/* Revoked, or not to be renewed by itself any more: or it would be due for ever. */
+	if (!cm_renewal_get(certificate_id, &row) || row.subscriber_id == 0 || !cm_acme_certificate_renews(row.subscriber_id, &before))
+	{
+		cm_certificate_renewal_done(certificate_id);
 		return;
-	if (row.subscriber_id == 0 || !cm_acme_certificate_renews(row.subscriber_id, &before))
-		return;
+	}
 	us = minutes[Min(row.attempts, lengthof(minutes) - 1)] * 60.0 * USECS_PER_SEC * cm_jitter(0.8, 1.2);
 	/* As long as it has not expired there is another attempt before it does. */
 	if (row.not_after > now)

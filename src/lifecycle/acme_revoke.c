@@ -44,10 +44,10 @@ cm_acme_revoke_apply(CmWork *work)
 
 	if (reply->status.code == CM_OK || strcmp(reply->problem_type, "alreadyRevoked") == 0)
 	{
-		cm_acme_certificate_revoke_message(work->job.target_id, NULL);
+		cm_acme_certificate_say(work->job.target_id, NULL);
 		return cm_work_finish(work);
 	}
 	words = cm_reply_words(reply);
-	cm_acme_certificate_revoke_message(work->job.target_id, psprintf("not revoked at the CA yet: %s; it is tried again", words));
+	cm_acme_certificate_say(work->job.target_id, psprintf("not revoked at the CA yet: %s; it is tried again", words));
 	return cm_work_retry(work, 0, words, cm_reply_transient(reply) ? reply->retry_after : 3600);
 }

@@ -324,7 +324,13 @@ cm_work_load_account(CmWork *work, int64 account_id)
 char *
 cm_status_words(const CmStatus *st)
 {
-	return st->detail[0] != '\0' ? psprintf("%s: %s", st->reason, st->detail) : pstrdup(st->reason[0] != '\0' ? st->reason : "unknown failure");
+	char	   *words = st->detail[0] != '\0' ? psprintf("%s: %s", st->reason, st->detail) : pstrdup(st->reason[0] != '\0' ? st->reason : "unknown failure");
+	size_t		len = strlen(words);
+
+	/* A detail is a sentence; more follows here. */
+	if (len > 0 && words[len - 1] == '.')
+		words[len - 1] = '\0';
+	return words;
 }
 
 CmSlice

@@ -106,7 +106,7 @@ cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out)
 }
 
 void
-cm_acme_certificate_revoke_message(int64 id, const char *message)
+cm_acme_certificate_say(int64 id, const char *message)
 {
 	static CmQuery say = {
 		"UPDATE certmgr.certificate SET status_message = $2 WHERE id = $1 AND status_message IS DISTINCT FROM $2",

@@ -45,7 +45,7 @@ typedef struct CmAcmeRevocation
 } CmAcmeRevocation;
 
 extern bool cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out);
-extern void cm_acme_certificate_revoke_message(int64 id, const char *message);	/* NULL: nothing to say */
+extern void cm_acme_certificate_say(int64 id, const char *message);	/* whatever its state; NULL: nothing to say */
 
 /* Renewals. Ids of at most limit certificates whose time has come. */
 extern int64 *cm_renewal_due(TimestampTz now, int limit, int *count);

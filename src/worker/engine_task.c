@@ -23,7 +23,11 @@
 static void
 renew(void *arg)
 {
-	(void) cm_renew_due(*(int64 *) arg);
+	int64		id = *(int64 *) arg;
+
+	(void) cm_renew_due(id);
+	/* What an earlier attempt said is over. */
+	cm_acme_certificate_say(id, NULL);
 }
 
 static void

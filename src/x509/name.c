@@ -372,7 +372,7 @@ type_to_oid(const char *name, char *dotted, size_t size)
 	{
 		if (strcasecmp(attributes[i].name, name) == 0 || alias_matches(attributes[i].alias, name))
 		{
-			(void) strcpy(dotted, attributes[i].oid);
+			(void) snprintf(dotted, size, "%s", attributes[i].oid);
 			return true;
 		}
 	}

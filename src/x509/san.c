@@ -305,7 +305,7 @@ parse_other_name(const char *value, CmBuf *out, Why *why)
 
 		if (!cm_oid_from_name(oid, dotted, sizeof(dotted)))
 			return because(why, "The part before \";\" must be a dotted object identifier.");
-		(void) strcpy(oid, dotted);
+		(void) snprintf(oid, sizeof(oid), "%s", dotted);
 	}
 	semicolon++;
 	if (strncasecmp(semicolon, "UTF8:", 5) == 0)

@@ -9,6 +9,7 @@
 
 #include "x509/name.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -129,14 +130,14 @@ purpose_oid(const char *text, char *dotted, size_t size)
 		return false;
 	if (text[0] >= '0' && text[0] <= '9')
 	{
-		(void) strcpy(dotted, text);
+		(void) snprintf(dotted, size, "%s", text);
 		return true;
 	}
 	for (i = 0; i < PURPOSE_COUNT; i++)
 	{
 		if (strcasecmp(purposes[i].name, text) == 0)
 		{
-			(void) strcpy(dotted, purposes[i].oid);
+			(void) snprintf(dotted, size, "%s", purposes[i].oid);
 			return true;
 		}
 	}

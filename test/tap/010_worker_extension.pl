@@ -88,7 +88,7 @@ $node->safe_psql('t', 'BEGIN; DROP EXTENSION certmgr CASCADE; CREATE EXTENSION c
 ok(CertmgrTest::poll_until($node, "$running 't' AND pid <> $old", '1'), 'DROP and CREATE in one transaction: another worker comes');
 
 # The worker waits for a lock that the one who drops the extension holds.
-my $session = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('t') ], '<', \q{
+my $session = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('t'), '-c', q{
 BEGIN; LOCK TABLE certmgr_private.job IN ACCESS EXCLUSIVE MODE;
 DO $$ BEGIN
 	WHILE NOT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE backend_type = 'certmgr worker' AND NOT granted) LOOP
@@ -96,7 +96,7 @@ DO $$ BEGIN
 	END LOOP;
 END $$;
 SET client_min_messages = warning; DROP EXTENSION certmgr CASCADE; COMMIT;
-}, '>', \my $out, '2>', \my $err);
+} ], '>', \my $out, '2>', \my $err);
 ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'certmgr_private.job'::regclass}, '1', undef, 't'), 'a session locks the job table');
 $begin = time;
 $node->safe_psql('t', 'SELECT certmgr_private.wake()');
