@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "lifecycle/acme_work.h"
+#include "pg/error.h"
 #include "store/key.h"
 #include "utils/memutils.h"
 

@@ -236,12 +236,24 @@ work(CmEngine *engine)
 			find_extension();
 		if (wakes != wakes_before)
 		{
+			/*
+			 * The engine looks for work after its latch was set. The one who
+			 * woke us counts first and sets the latch second, and a wait for
+			 * a lock may have reset it: set it again, and do not think of
+			 * leaving before the turn that looks.
+			 */
 			active = GetCurrentTimestamp();
 			start.look = false;
+			SetLatch(MyLatch);
 		}
 
 		cm_engine_turn(engine, (long) wait_ms);
 		reload_if_asked();
+		if (wakes != wakes_before)
+		{
+			wait_ms = 0;
+			continue;
+		}
 
 		now = GetCurrentTimestamp();
 		next_due = cm_engine_next_due(engine);

@@ -46,7 +46,7 @@ config() {
 	  "externalAccountBindingRequired": $([ "${EAB:-0}" = 1 ] && echo true || echo false),
 	  "externalAccountMACKeys": {"kid-1": "$EAB_KEY"},
 	  "retryAfter": {"authz": ${RETRY_AFTER:-1}, "order": ${RETRY_AFTER:-1}},
-	  "domainBlocklist": ["blocked.example.test"],
+	  "domainBlocklist": ["blocked.test"],
 	  "certificateValidityPeriod": ${PEBBLE_VALIDITY:-7776000},
 	  "profiles": {"default": {"description": "90 days", "validityPeriod": ${PEBBLE_VALIDITY:-7776000}}$shortlived}}}
 	J
