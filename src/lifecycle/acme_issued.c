@@ -94,19 +94,24 @@ describe_sans(CmSlice general_names, CmAcmeIssued *out, CmStatus *st)
 	return true;
 }
 
+/* A certificate rests at least this long before it is renewed: ten seconds. */
+#define RENEW_MIN (10 * USECS_PER_SEC)
+
 /* One third of the lifetime before its end, or as the subscriber says; up to 2 % earlier, so that those issued together are not renewed together. */
 static TimestampTz
 renewal_time(const CmAcmeOrderRow *order, const CmCertificate *cert)
 {
 	int64		lifetime = cert->not_after - cert->not_before;
 	int64		before;
+	TimestampTz at;
 
 	if (order->subscriber_id == 0 || !cm_acme_certificate_renews(order->subscriber_id, &before))
 		return 0;
-	/* Renewing what is just issued for ever helps nobody. */
-	if (before <= 0 || before >= lifetime * 9 / 10)
+	if (before <= 0 || before >= lifetime)
 		before = lifetime / 3;
-	return time_t_to_timestamptz((pg_time_t) (cert->not_after - before)) - (int64) (cm_jitter(0, 0.02) * lifetime * USECS_PER_SEC);
+	at = time_t_to_timestamptz((pg_time_t) (cert->not_after - before)) - (int64) (cm_jitter(0, 0.02) * lifetime * USECS_PER_SEC);
+	/* Whatever the subscriber says, not in the moment it was issued. */
+	return Max(at, GetCurrentTimestamp() + RENEW_MIN);
 }
 
 static bool
