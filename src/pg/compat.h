@@ -7,6 +7,7 @@
 #define CM_PG_COMPAT_H
 
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
@@ -40,7 +41,9 @@
  */
 #if PG_VERSION_NUM >= 160000
 #define cm_database_ownercheck(database, role) object_ownercheck(DatabaseRelationId, (database), (role))
+#define cm_extension_ownercheck(extension, role) object_ownercheck(ExtensionRelationId, (extension), (role))
 #else
+#define cm_extension_ownercheck(extension, role) pg_extension_ownercheck((extension), (role))
 #define cm_database_ownercheck(database, role) pg_database_ownercheck((database), (role))
 #endif
 

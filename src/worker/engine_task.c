@@ -45,6 +45,7 @@ cm_engine_renew(CmEngine *engine, TimestampTz now)
 {
 	char		message[MESSAGE_SIZE];
 	char		commit_message[MESSAGE_SIZE];
+	int			tried = 0;		/* the others are locked: another engine, or a person */
 	int			count;
 	int64	   *ids;
 
@@ -60,7 +61,10 @@ cm_engine_renew(CmEngine *engine, TimestampTz now)
 		CHECK_FOR_INTERRUPTS();
 		cm_tx_begin();
 		if (cm_renewal_lock(ids[i], now))
+		{
+			tried++;
 			ok = cm_tx_try(renew, &ids[i], message, sizeof(message));
+		}
 		/* A private CA signs in the commit. */
 		if (!cm_tx_try_commit(commit_message, sizeof(commit_message)) && ok)
 		{
@@ -69,9 +73,9 @@ cm_engine_renew(CmEngine *engine, TimestampTz now)
 		}
 		if (!ok)
 			renewal_failed(ids[i], message);
-		engine->done++;
 	}
-	return count;
+	engine->done += tried;
+	return tried;
 }
 
 typedef struct Crl

@@ -10,7 +10,9 @@
  * DROP DATABASE and DROP EXTENSION in all their disguises (DROP OWNED, DROP
  * SCHEMA ... CASCADE) are seen by object_access_hook. CREATE DATABASE ...
  * TEMPLATE and the forms of ALTER DATABASE have no such event before they
- * look for other sessions, so the statement is read.
+ * look for other sessions, so the statement is read. So is DROP EXTENSION: its
+ * event comes after it has locked our tables one by one, which is late for a
+ * worker that holds one of them and waits for another.
  */
 #include "postgres.h"
 
@@ -136,6 +138,21 @@ block_own(const char *name)
 		block(database);
 }
 
+static void
+block_drop_extension(DropStmt *stmt)
+{
+	ListCell   *cell;
+
+	foreach(cell, stmt->objects)
+	{
+		const char *name = strVal(lfirst(cell));
+		Oid			extension = strcmp(name, "certmgr") == 0 ? get_extension_oid(name, true) : InvalidOid;
+
+		if (OidIsValid(extension) && cm_extension_ownercheck(extension, GetUserId()))
+			block(MyDatabaseId);
+	}
+}
+
 /* Settings that end with the database moved, closed or opened; the others do not concern a worker. */
 static bool
 concerns_worker(AlterDatabaseStmt *stmt)
@@ -160,6 +177,10 @@ before_utility(Node *stmt)
 		case T_AlterDatabaseStmt:
 			if (concerns_worker((AlterDatabaseStmt *) stmt))
 				block_own(((AlterDatabaseStmt *) stmt)->dbname);
+			break;
+		case T_DropStmt:
+			if (((DropStmt *) stmt)->removeType == OBJECT_EXTENSION)
+				block_drop_extension((DropStmt *) stmt);
 			break;
 		default:
 			break;
