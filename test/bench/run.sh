@@ -23,7 +23,7 @@ echo "SELECT count(bench.plain()) FROM generate_series(1, 100);" >"$CM_TMP/plain
 
 # tps CLIENTS FILE: transactions a second.
 tps() { "$PG_BIN/pgbench" -n -M prepared -c "$1" -j 2 -T "$seconds" -f "$CM_TMP/$2.sql" 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/\1/p'; }
-figure() { awk -v n="$1" -v v="$2" -v u="$3" -v b="${4:-0}" 'BEGIN { printf "figure %s %.0f %s %s\n", n, v, u, b > 0 ? sprintf("%.2f", v / b) : "-" }'; }
+figure() { awk -v n="$1" -v v="$2" -v u="$3" -v b="${4:-0}" 'BEGIN { printf "figure %s %.0f %s %s\n", n, v, u, (b > 0 ? sprintf("%.2f", v / b) : "-") }'; }
 times() { awk -v a="$1" -v b="$2" 'BEGIN { print a * b }'; }
 
 plain=$(tps 8 plain)
