@@ -193,6 +193,9 @@ sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIs
 	if (parent)
 	{
 		tbs.not_before = Max(tbs.not_before, parent->not_before);
+		/* Same lifetime as the parent's, asked for a little later (the default of an intermediate below another): they end together. */
+		if (tbs.not_after > parent->not_after && tbs.not_after - parent->not_after <= SECS_PER_DAY)
+			tbs.not_after = parent->not_after;
 		if (tbs.not_after > parent->not_after)
 			ereport(ERROR,
 					(errcode(CM_ERRCODE_POLICY),
