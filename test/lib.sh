@@ -33,6 +33,7 @@ way_down() {
 			env -C "$at" "HOME=$at" "USER=$CM_USER" "LOGNAME=$CM_USER")
 	fi
 }
+# An EXIT trap calls some of these: there, "return" without a number returns what failed before the trap. Hence "return 0".
 as_user() { way_down; "${DOWN[@]}" "$@"; }
 
 # as_root COMMAND...: as we are when root, else through sudo without a password.
@@ -46,9 +47,9 @@ can_root() { [ "$CM_UID" = 0 ] || sudo -n true 2>/dev/null; }
 # pg_config of the newest PostgreSQL with a server, or nothing. PG_CONFIG overrides.
 find_pg_config() {
 	local f
-	if [ -n "${PG_CONFIG:-}" ] && [ -x "$("$PG_CONFIG" --bindir 2>/dev/null)/postgres" ]; then command -v "$PG_CONFIG"; return; fi
+	if [ -n "${PG_CONFIG:-}" ] && [ -x "$("$PG_CONFIG" --bindir 2>/dev/null)/postgres" ]; then command -v "$PG_CONFIG"; return 0; fi
 	while read -r f; do
-		if [ -x "${f%/*}/postgres" ]; then say "$f"; return; fi
+		if [ -x "${f%/*}/postgres" ]; then say "$f"; return 0; fi
 	done < <(find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/pg_config' 2>/dev/null | sort -rV)
 	f=$(command -v pg_config || true)
 	if [ -n "$f" ] && [ -x "$("$f" --bindir)/postgres" ]; then say "$f"; fi
@@ -241,6 +242,6 @@ find_go() {
 		if [ -z "$g" ] || [ ! -x "$g" ]; then continue; fi
 		v=$(GOTOOLCHAIN=local "$g" env GOVERSION 2>/dev/null)
 		v=${v#go1.}; v=${v%%[!0-9]*}
-		if [ "${v:-0}" -ge 24 ]; then say "$g"; return; fi
+		if [ "${v:-0}" -ge 24 ]; then say "$g"; return 0; fi
 	done
 }

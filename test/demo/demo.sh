@@ -16,7 +16,7 @@ pem() { sql -At -c "SELECT certmgr.$1"; }
 
 stop() {
 	local dir
-	if [ ! -f "$note" ]; then say 'no demo is running'; return; fi
+	if [ ! -f "$note" ]; then say 'no demo is running'; return 0; fi
 	dir=$(cat "$note")
 	"$CM_ROOT/test/peers/pebble.sh" stop "$dir/pebble" 2>/dev/null || true
 	"$CM_ROOT/test/peers/bind.sh" stop "$dir/bind" 2>/dev/null || true
