@@ -11,15 +11,6 @@
 #include "pg/caller.h"
 #include "pg/error.h"
 
-void
-cm_access_null(const char *argument)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			 errmsg("\"%s\" must not be null", argument)));
-	pg_unreachable();
-}
-
 static void
 check_key(const CmCertificateRow *row)
 {

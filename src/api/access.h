@@ -15,7 +15,5 @@ typedef enum CmAccess
 
 /* Reads the certificate as the owner of the extension, asks whether the caller may, and throws. Call it before cm_owner_enter; nothing is locked. */
 extern CmCertificateRow *cm_access_certificate(int64 id, CmAccess access);
-/* Throws: "name" must not be null. */
-extern void cm_access_null(const char *argument) pg_attribute_noreturn();
 
 #endif

@@ -10,15 +10,14 @@
 #include "api/access.h"
 #include "base/encode.h"
 #include "crypto/key.h"
-#include "crypto/seal.h"
 #include "fmgr.h"
-#include "lifecycle/master_key.h"
+#include "lifecycle/subject_key.h"
 #include "pg/caller.h"
 #include "pg/error.h"
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/audit.h"
-#include "store/crl.h"
+#include "store/ca.h"
 #include "utils/builtins.h"
 #include "x509/certificate.h"
 
@@ -181,29 +180,23 @@ certmgr_ca_pem(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CmBuf	   *pem = cm_own_buf(0);
 	CmOwnerScope scope;
-	CmCrlIssuer ca;
-	bool		found;
+	CmCaRow    *ca;
 
 	cm_owner_enter(&scope);
-	found = cm_crl_issuer_find(name, &ca);
+	ca = cm_ca_require(name, false);
 	cm_owner_leave(&scope);
-	if (!found)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("certificate authority \"%s\" does not exist", name),
-				 errhint("SELECT name, type, state FROM certmgr.ca lists them.")));
-	if (strcmp(ca.type, "private") != 0)
+	if (strcmp(ca->type, "private") != 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_CA_NOT_USABLE),
 				 errmsg("certificate authority \"%s\" is not a private CA", name),
 				 errhint("SELECT certmgr.chain_pem(...) of one of its certificates shows the issuers of an external CA.")));
-	if (ca.der.len == 0)
+	if (ca->der.len == 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_NOT_READY),
 				 errmsg("certificate authority \"%s\" has no certificate yet", name),
 				 errhint("SELECT certmgr.ca_csr(%s), have its parent sign it, then SELECT certmgr.install_ca_certificate(...).",
 						 quote_literal_cstr(name))));
-	put_certificate(pem, ca.der);
+	put_certificate(pem, ca->der);
 	PG_RETURN_TEXT_P(pem_text(pem));
 }
 
@@ -221,32 +214,20 @@ public_part(const CmCertificateRow *row)
 	return certificate.spki;
 }
 
-static void
-free_key(void *object)
-{
-	cm_key_free((CmKey *) object);
-}
-
 static CmBuf *
-open_key(const CmCertificateRow *row)
+key_pem(const CmCertificateRow *row)
 {
-	CmSealPlace place = {"certmgr.certificate_body", row->id, "sealed_key", row->key_algorithm, public_part(row)};
-	CmStatus	st = CM_STATUS_INIT;
-	CmBuf	   *plain = cm_own_secret(0);
 	CmBuf	   *pem = cm_own_secret(KEY_PEM_MAX);
-	CmOwn	   *own = cm_own(free_key);
+	CmStatus	st = CM_STATUS_INIT;
 	CmKeyAlg	alg;
-	CmKey	   *key;
+	CmOwn	   *key;
 
-	if (!cm_key_alg_parse(row->key_algorithm, &alg, &st) ||
-		!cm_unseal(row->sealed_key, &place, plain, &st) ||
-		!cm_key_from_private(alg, cm_slice(plain->data, plain->len), place.public_part, &key, &st))
+	if (!cm_key_alg_parse(row->key_algorithm, &alg, &st))
 		cm_throw(&st, NULL);
-	own->object = key;
-	if (!cm_key_pkcs8_pem(key, pem, &st))
+	key = cm_subject_key_open(row->sealed_key, public_part(row), alg, row->id);
+	if (!cm_key_pkcs8_pem((const CmKey *) key->object, pem, &st))
 		cm_throw(&st, NULL);
-	cm_own_release(own);
-	cm_buf_free(plain);
+	cm_own_release(key);
 	return pem;
 }
 
@@ -270,8 +251,7 @@ certmgr_private_key_pem(PG_FUNCTION_ARGS)
 						   "It was issued for a CSR or imported: whoever made the key has it.")));
 
 	cm_owner_enter(&scope);
-	cm_master_key_require();
-	pem = open_key(row);
+	pem = key_pem(row);
 	cm_audit(actor, "read-key", "certificate", row->id, NULL);
 	cm_owner_leave(&scope);
 	ereport(LOG,

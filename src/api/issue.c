@@ -4,16 +4,16 @@
 #include "postgres.h"
 
 #include "api/args.h"
+#include "api/wait.h"
 #include "access/htup_details.h"
 #include "base/encode.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "lifecycle/issue.h"
-#include "nodes/parsenodes.h"
 #include "pg/caller.h"
 #include "pg/own.h"
 #include "pg/query.h"
-#include "store/predecessor.h"
+#include "store/certificate_row.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -93,12 +93,12 @@ static char *
 pem_of(int64 id)
 {
 	CmOwnerScope scope;
-	CmPredecessor *row;
+	CmCertificateRow *row;
 	CmBuf	   *pem = cm_own_buf(0);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	cm_owner_enter(&scope);
-	row = cm_predecessor_get(id);
+	row = cm_certificate_row_get(id, false);
 	cm_owner_leave(&scope);
 	PopActiveSnapshot();
 	if (row == NULL || row->der.len == 0 || !cm_pem_encode(pem, "CERTIFICATE", row->der.data, row->der.len))
@@ -109,7 +109,6 @@ pem_of(int64 id)
 Datum
 certmgr_issue_now(PG_FUNCTION_ARGS)
 {
-	CallContext *call = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) ? (CallContext *) fcinfo->context : NULL;
 	MemoryContext context = CurrentMemoryContext;
 	TupleDesc	desc;
 	Datum		values[2] = {0};
@@ -120,7 +119,7 @@ certmgr_issue_now(PG_FUNCTION_ARGS)
 	int64		id;
 
 	cm_arg_not_null(fcinfo, 0, "subscriber");
-	if (call == NULL || call->atomic)
+	if (cm_procedure_is_atomic(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("issue_now() commits, which cannot be done inside a transaction block or a function"),

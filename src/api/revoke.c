@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "api/access.h"
+#include "api/args.h"
 #include "fmgr.h"
 #include "lifecycle/revoke.h"
 #include "pg/caller.h"
@@ -24,8 +25,7 @@ certmgr_revoke(PG_FUNCTION_ARGS)
 	CmOwnerScope scope;
 	TimestampTz at;
 
-	if (PG_ARGISNULL(0))
-		cm_access_null("certificate");
+	cm_arg_not_null(fcinfo, 0, "certificate");
 	(void) cm_access_certificate(PG_GETARG_INT64(0), CM_ACCESS_USE);
 	cm_owner_enter(&scope);
 	at = cm_revoke(PG_GETARG_INT64(0), reason, actor);

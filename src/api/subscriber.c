@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "api/access.h"
+#include "api/args.h"
 #include "fmgr.h"
 #include "lifecycle/subscriber.h"
 #include "pg/caller.h"
@@ -20,12 +20,6 @@ PG_FUNCTION_INFO_V1(certmgr_create_subscriber);
 PG_FUNCTION_INFO_V1(certmgr_alter_subscriber);
 PG_FUNCTION_INFO_V1(certmgr_drop_subscriber);
 
-static char *
-text_arg(FunctionCallInfo fcinfo, int n)
-{
-	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 /* sans, lifetime, key_algorithm, auto_renew, renew_before, usages, owner follow each other in both functions. */
 static void
 common_args(FunctionCallInfo fcinfo, int n, CmSubscriberChange *change)
@@ -34,14 +28,14 @@ common_args(FunctionCallInfo fcinfo, int n, CmSubscriberChange *change)
 	if (change->has_sans)
 		change->sans = cm_text_array(PG_GETARG_DATUM(n), &change->san_count);
 	change->lifetime = PG_ARGISNULL(n + 1) ? NULL : PG_GETARG_INTERVAL_P(n + 1);
-	change->key_algorithm = text_arg(fcinfo, n + 2);
+	change->key_algorithm = cm_arg_text(fcinfo, n + 2);
 	change->has_auto_renew = !PG_ARGISNULL(n + 3);
 	change->auto_renew = change->has_auto_renew && PG_GETARG_BOOL(n + 3);
 	change->renew_before = PG_ARGISNULL(n + 4) ? NULL : PG_GETARG_INTERVAL_P(n + 4);
 	change->has_usages = !PG_ARGISNULL(n + 5);
 	if (change->has_usages)
 		change->usages = cm_text_array(PG_GETARG_DATUM(n + 5), &change->usage_count);
-	change->owner = text_arg(fcinfo, n + 6);
+	change->owner = cm_arg_text(fcinfo, n + 6);
 }
 
 Datum
@@ -53,11 +47,11 @@ certmgr_create_subscriber(PG_FUNCTION_ARGS)
 	int64		id;
 
 	cm_caller_require_operator("create a subscriber");
-	if ((change.name = text_arg(fcinfo, 0)) == NULL)
-		cm_access_null("name");
-	if ((change.ca = text_arg(fcinfo, 1)) == NULL)
-		cm_access_null("ca");
-	change.subject = text_arg(fcinfo, 2);
+	cm_arg_not_null(fcinfo, 0, "name");
+	change.name = cm_arg_text(fcinfo, 0);
+	cm_arg_not_null(fcinfo, 1, "ca");
+	change.ca = cm_arg_text(fcinfo, 1);
+	change.subject = cm_arg_text(fcinfo, 2);
 	common_args(fcinfo, 3, &change);
 	cm_owner_enter(&scope);
 	id = cm_subscriber_create(&change, actor);
@@ -73,11 +67,11 @@ certmgr_alter_subscriber(PG_FUNCTION_ARGS)
 	CmOwnerScope scope;
 
 	cm_caller_require_operator("alter a subscriber");
-	if ((change.name = text_arg(fcinfo, 0)) == NULL)
-		cm_access_null("name");
-	change.subject = text_arg(fcinfo, 1);
+	cm_arg_not_null(fcinfo, 0, "name");
+	change.name = cm_arg_text(fcinfo, 0);
+	change.subject = cm_arg_text(fcinfo, 1);
 	common_args(fcinfo, 2, &change);
-	change.state = text_arg(fcinfo, 9);
+	change.state = cm_arg_text(fcinfo, 9);
 	cm_owner_enter(&scope);
 	cm_subscriber_alter(&change, actor);
 	cm_owner_leave(&scope);

@@ -37,12 +37,16 @@ cm_interval_ms(const void *interval)
 	return Max(0, Min(days * 86400 * 1000 + value->time / 1000, TIMEOUT_MAX_MS));
 }
 
+bool
+cm_procedure_is_atomic(FunctionCallInfo fcinfo)
+{
+	return fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic;
+}
+
 void
 cm_procedure_require(FunctionCallInfo fcinfo, const char *what)
 {
-	bool		atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic;
-
-	if (!atomic)
+	if (!cm_procedure_is_atomic(fcinfo))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),

@@ -6,6 +6,8 @@
 
 #include "fmgr.h"
 
+/* Is this call one that must not commit? */
+extern bool cm_procedure_is_atomic(FunctionCallInfo fcinfo);
 /* Throws unless this is a procedure that may commit. what: "certmgr.wait()". */
 extern void cm_procedure_require(FunctionCallInfo fcinfo, const char *what);
 /*

@@ -61,16 +61,9 @@ static bool
 take_authorization(CmOp *op, char **failure)
 {
 	CmAcmeAuthorization said;
-	CmAcmeAuthorizationRow row = {0};
 
-	if (!cm_acme_authorization_parse(cm_reply_body(&op->reply), &said, &op->reply.status))
+	if (!cm_op_authorization(op, &said, &op->reply.status))
 		return true;			/* the caller sees the status */
-	row.identifier = said.identifier;
-	row.wildcard = said.wildcard;
-	row.status = said.status;
-	row.challenge_url = said.challenge_url;
-	row.token = said.token;
-	cm_acme_authorization_set(op->row_id, &row, said.error != NULL ? said.error->json : NULL);
 	if (is(said.status, "valid"))
 		return true;
 	if (!is(said.status, "pending"))

@@ -143,17 +143,10 @@ explain_invalid(CmWork *work)
 	{
 		CmOp	   *op = work->ops[i];
 		CmAcmeAuthorization said;
-		CmAcmeAuthorizationRow row = {0};
 		CmStatus	st = CM_STATUS_INIT;
 
-		if (op->reply.status.code != CM_OK || !cm_acme_authorization_parse(cm_reply_body(&op->reply), &said, &st))
+		if (op->reply.status.code != CM_OK || !cm_op_authorization(op, &said, &st))
 			continue;
-		row.identifier = said.identifier;
-		row.wildcard = said.wildcard;
-		row.status = said.status;
-		row.challenge_url = said.challenge_url;
-		row.token = said.token;
-		cm_acme_authorization_set(op->row_id, &row, said.error != NULL ? said.error->json : NULL);
 		if (said.error == NULL || said.error->detail == NULL)
 			continue;
 		problem = said.error->json;

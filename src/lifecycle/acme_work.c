@@ -339,6 +339,22 @@ cm_reply_body(const CmAcmeReply *reply)
 	return cm_slice(reply->body.data, reply->body.len);
 }
 
+bool
+cm_op_authorization(CmOp *op, CmAcmeAuthorization *said, CmStatus *st)
+{
+	CmAcmeAuthorizationRow row = {0};
+
+	if (!cm_acme_authorization_parse(cm_reply_body(&op->reply), said, st))
+		return false;
+	row.identifier = said->identifier;
+	row.wildcard = said->wildcard;
+	row.status = said->status;
+	row.challenge_url = said->challenge_url;
+	row.token = said->token;
+	cm_acme_authorization_set(op->row_id, &row, said->error != NULL ? said->error->json : NULL);
+	return true;
+}
+
 char *
 cm_reply_words(const CmAcmeReply *reply)
 {

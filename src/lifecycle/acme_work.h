@@ -139,6 +139,8 @@ extern char *cm_reply_words(const CmAcmeReply *reply);
 /* The problem document, checked to be JSON, or NULL. */
 extern char *cm_reply_problem(CmAcmeReply *reply);
 extern CmSlice cm_reply_body(const CmAcmeReply *reply);
+/* An authorization as the CA answered it, kept in its row (op->row_id); false when the answer is not one. */
+extern bool cm_op_authorization(CmOp *op, CmAcmeAuthorization *said, CmStatus *st);
 /* Will the same request do better later? (No answer, overloaded, an error of the server's.) */
 extern bool cm_reply_transient(const CmAcmeReply *reply);
 extern char *cm_time_words(TimestampTz at);

@@ -10,6 +10,7 @@
 #include "lifecycle/cache.h"
 #include "lifecycle/master_key.h"
 #include "pg/error.h"
+#include "pg/interval.h"
 #include "pg/json.h"
 #include "pg/own.h"
 #include "pg/query.h"
@@ -33,24 +34,6 @@
 #define CA_USAGE (CM_KU_KEY_CERT_SIGN | CM_KU_CRL_SIGN)
 /* A chain longer than this is no chain of ours: RFC 5280 knows no bound, verifiers do. */
 #define CHAIN_MAX 16
-
-static int64_t
-to_unix(TimestampTz at)
-{
-	return (int64_t) (at / USECS_PER_SEC) + (int64_t) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-}
-
-static TimestampTz
-from_unix(int64_t at)
-{
-	return (TimestampTz) (at - (int64_t) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) * USECS_PER_SEC;
-}
-
-static TimestampTz
-plus(TimestampTz at, const Interval *interval)
-{
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(at), IntervalPGetDatum(interval)));
-}
 
 /* ---- configuration ---- */
 
@@ -137,8 +120,8 @@ put_ca_certificate(int64 issuing_ca, int64 issuer_id, CmSlice der, CmSlice chain
 	row.sans = cm_datum_text_array(NULL, 0);
 	row.usages = cm_datum_text_array(usages, (int) (next - usages));
 	row.key_algorithm = cm_key_alg_name(cert.key_alg);
-	row.not_before = from_unix(cert.not_before);
-	row.not_after = from_unix(cert.not_after);
+	row.not_before = time_t_to_timestamptz(cert.not_before);
+	row.not_after = time_t_to_timestamptz(cert.not_after);
 	row.created_at = GetCurrentTimestamp();
 	row.requested_by = actor;
 	row.action = "issue-ca";
@@ -188,8 +171,8 @@ sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIs
 	tbs.authority_key_id = parent ? parent->key_identifier : cm_slice(self_id, sizeof(self_id));
 	tbs.subject = subject;
 	tbs.spki = spki;
-	tbs.not_before = to_unix(now) - 60;
-	tbs.not_after = to_unix(plus(now, ca->lifetime));
+	tbs.not_before = timestamptz_to_time_t(now) - 60;
+	tbs.not_after = timestamptz_to_time_t(cm_timestamp_plus(now, ca->lifetime));
 	if (parent)
 	{
 		tbs.not_before = Max(tbs.not_before, parent->not_before);
@@ -200,13 +183,13 @@ sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIs
 			ereport(ERROR,
 					(errcode(CM_ERRCODE_POLICY),
 					 errmsg("certificate would outlive its issuer \"%s\"", parent->name),
-					 errdetail("The CA's certificate expires at %s.", timestamptz_to_str(from_unix(parent->not_after))),
+					 errdetail("The CA's certificate expires at %s.", timestamptz_to_str(time_t_to_timestamptz(parent->not_after))),
 					 errhint("Give a shorter lifetime.")));
 		tbs.ca_issuers_url = parent->ca_issuers_url;
 		tbs.ocsp_url = parent->ocsp_url;
 		tbs.crl_url = parent->crl_url;
 	}
-	if (tbs.not_after <= to_unix(now))
+	if (tbs.not_after <= timestamptz_to_time_t(now))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("lifetime of a certificate authority must be positive")));
@@ -315,7 +298,7 @@ static void
 check_installable(const char *name, const CmCaRow *ca, const CmCertificate *cert)
 {
 	CmSlice		spki = cm_store_key_spki(ca->key_id, NULL);
-	int64_t		now = to_unix(GetCurrentTimestamp());
+	int64_t		now = timestamptz_to_time_t(GetCurrentTimestamp());
 	const char *wrong = NULL;
 
 	if (!cm_slice_equal(spki, cert->spki))

@@ -79,15 +79,6 @@ open_caches(void)
 	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
 }
 
-static CmSlice
-copy_slice(CmSlice slice)
-{
-	uint8_t    *data = palloc(slice.len + 1);
-
-	memcpy(data, slice.data, slice.len);
-	return cm_slice(data, slice.len);
-}
-
 static char *
 copy_string(const char *string)
 {
@@ -129,13 +120,12 @@ fill_private(CmIssuer *issuer, const CmCaRow *ca)
 {
 	CmCertificate cert;
 	CmStatus	st = CM_STATUS_INIT;
-	CmSlice		der = copy_slice(ca->der);
+	CmSlice		der = cm_slice_copy(ca->der);
 	CmJson	   *config;
 
 	if (!cm_certificate_parse(der, &cert, &st))
 		cm_throw(&st, NULL);
 	issuer->certificate_id = ca->certificate_id;
-	issuer->key_id = ca->key_id;
 	issuer->subject = cert.subject;
 	issuer->key_identifier = cert.subject_key_id;
 	issuer->not_before = cert.not_before;

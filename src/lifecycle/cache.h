@@ -17,7 +17,6 @@ typedef struct CmIssuer
 	char	   *name;
 	bool		external;		/* an ACME CA: the fields below are empty */
 	int64		certificate_id;
-	int64		key_id;
 	CmKey	   *key;
 	CmSlice		subject;		/* Name, whole, as in the CA's certificate */
 	CmSlice		key_identifier;

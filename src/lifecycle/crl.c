@@ -14,6 +14,7 @@
 #include "lifecycle/master_key.h"
 #include "miscadmin.h"
 #include "pg/error.h"
+#include "pg/interval.h"
 #include "pg/own.h"
 #include "store/audit.h"
 #include "store/crl.h"
@@ -48,7 +49,7 @@ whole_seconds(TimestampTz t)
 static int64
 unix_seconds(TimestampTz t)
 {
-	return whole_seconds(t) / USECS_PER_SEC + EPOCH_SECONDS;
+	return timestamptz_to_time_t(whole_seconds(t));
 }
 
 static void
@@ -153,8 +154,7 @@ static void
 set_times(TimestampTz now, Interval *lifetime, TimestampTz *this_update, TimestampTz *next_update)
 {
 	*this_update = whole_seconds(now);
-	*next_update = whole_seconds(DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(*this_update),
-																		 IntervalPGetDatum(lifetime))));
+	*next_update = whole_seconds(cm_timestamp_plus(*this_update, lifetime));
 }
 
 static int64

@@ -16,6 +16,7 @@
 #include "pg/guc.h"
 #include "common/pg_prng.h"
 #include "lib/stringinfo.h"
+#include "pg/interval.h"
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/ca.h"
@@ -293,29 +294,11 @@ csr_der(const char *pem)
 
 /* ---- times ---- */
 
-static int64_t
-to_unix(TimestampTz at)
-{
-	return (int64_t) (at / USECS_PER_SEC) + (int64_t) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-}
-
-static TimestampTz
-from_unix(int64_t at)
-{
-	return (TimestampTz) (at - (int64_t) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) * USECS_PER_SEC;
-}
-
-static TimestampTz
-plus(TimestampTz at, const Interval *interval)
-{
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(at), IntervalPGetDatum(interval)));
-}
-
 static void
 set_validity(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, CmTbs *tbs)
 {
-	int64_t		start = to_unix(now);
-	int64_t		end = to_unix(plus(now, &w->lifetime));
+	int64_t		start = timestamptz_to_time_t(now);
+	int64_t		end = timestamptz_to_time_t(cm_timestamp_plus(now, &w->lifetime));
 	int64_t		backdate = Min(BACKDATE_MAX, (end - start) / 10);
 
 	if (end <= start)
@@ -328,7 +311,7 @@ set_validity(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, CmTbs *
 			ereport(ERROR,
 					(errcode(CM_ERRCODE_POLICY),
 					 errmsg("certificate would outlive its issuer \"%s\"", issuer->name),
-					 errdetail("The CA's certificate expires at %s.", timestamptz_to_str(from_unix(issuer->not_after))),
+					 errdetail("The CA's certificate expires at %s.", timestamptz_to_str(time_t_to_timestamptz(issuer->not_after))),
 					 errhint("Ask for a shorter lifetime, or renew the CA.")));
 		end = issuer->not_after;
 	}
@@ -418,8 +401,8 @@ put_private(const CmWanted *w, CmIssuer *issuer, const CmSubjectKey *key, int64 
 	row.sans = w->sans_text;
 	row.usages = w->usages_text;
 	row.key_algorithm = cm_key_alg_name(w->key_alg);
-	row.not_before = from_unix(tbs.not_before);
-	row.not_after = from_unix(tbs.not_after);
+	row.not_before = time_t_to_timestamptz(tbs.not_before);
+	row.not_after = time_t_to_timestamptz(tbs.not_after);
 	row.created_at = now;
 	row.requested_by = w->actor;
 	row.renewed_from = w->renewed_from;

@@ -33,16 +33,6 @@ static Pending *tail;
 static bool registered;
 static bool closed;				/* the list was signed: nothing may be added to this transaction */
 
-static CmSlice
-copy_slice(CmSlice slice)
-{
-	uint8_t    *data = palloc(slice.len + 1);
-
-	if (slice.len > 0)
-		memcpy(data, slice.data, slice.len);
-	return cm_slice(data, slice.len);
-}
-
 static void
 forget_all(void)
 {
@@ -150,9 +140,9 @@ cm_sign_at_commit(int64 certificate_id, CmIssuer *issuer, CmSlice tbs, CmSlice c
 	p->certificate_id = certificate_id;
 	p->subid = GetCurrentSubTransactionId();
 	p->issuer = issuer;
-	p->tbs = copy_slice(tbs);
-	p->csr = copy_slice(csr);
-	p->sealed_key = copy_slice(sealed_key);
+	p->tbs = cm_slice_copy(tbs);
+	p->csr = cm_slice_copy(csr);
+	p->sealed_key = cm_slice_copy(sealed_key);
 	MemoryContextSwitchTo(old);
 
 	cm_issuer_pin(issuer);
@@ -161,15 +151,4 @@ cm_sign_at_commit(int64 certificate_id, CmIssuer *issuer, CmSlice tbs, CmSlice c
 	else
 		tail->next = p;
 	tail = p;
-}
-
-bool
-cm_sign_is_pending(int64 certificate_id)
-{
-	for (Pending *p = head; p != NULL; p = p->next)
-	{
-		if (p->certificate_id == certificate_id)
-			return true;
-	}
-	return false;
 }

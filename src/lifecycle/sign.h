@@ -9,7 +9,5 @@
 
 /* Puts a finished TBS on the list of this transaction (bytes are copied, the issuer is pinned). */
 extern void cm_sign_at_commit(int64 certificate_id, CmIssuer *issuer, CmSlice tbs, CmSlice csr, CmSlice sealed_key);
-/* Is it on the list? */
-extern bool cm_sign_is_pending(int64 certificate_id);
 
 #endif

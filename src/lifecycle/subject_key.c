@@ -9,12 +9,7 @@
 #include "lifecycle/subject_key.h"
 #include "pg/error.h"
 #include "pg/own.h"
-
-static void
-free_key(void *object)
-{
-	cm_key_free((CmKey *) object);
-}
+#include "store/key.h"
 
 static CmSealPlace
 place_of(int64 certificate_id, CmKeyAlg alg, CmSlice spki)
@@ -36,10 +31,38 @@ seal_for(int64 certificate_id, CmSlice private_bytes, CmSubjectKey *out)
 	out->sealed = cm_slice(sealed->data, sealed->len);
 }
 
+static CmBuf *
+unseal_from(int64 certificate_id, CmSlice sealed, CmKeyAlg alg, CmSlice spki)
+{
+	CmBuf	   *private_bytes = cm_own_secret(0);
+	CmSealPlace place = place_of(certificate_id, alg, spki);
+	CmStatus	st = CM_STATUS_INIT;
+
+	cm_master_key_require();
+	if (!cm_unseal(sealed, &place, private_bytes, &st))
+		cm_throw(&st, NULL);
+	return private_bytes;
+}
+
+CmOwn *
+cm_subject_key_open(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 certificate_id)
+{
+	CmOwn	   *own = cm_own_key();
+	CmBuf	   *private_bytes = unseal_from(certificate_id, sealed, alg, spki);
+	CmStatus	st = CM_STATUS_INIT;
+	CmKey	   *key = NULL;
+
+	if (!cm_key_from_private(alg, cm_slice(private_bytes->data, private_bytes->len), spki, &key, &st))
+		cm_throw(&st, NULL);
+	own->object = key;
+	cm_buf_free(private_bytes);
+	return own;
+}
+
 void
 cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubjectKey *out)
 {
-	CmOwn	   *own = cm_own(free_key);
+	CmOwn	   *own = cm_own_key();
 	CmBuf	   *spki = cm_own_buf(0);
 	CmBuf	   *private_bytes = cm_own_secret(0);
 	CmStatus	st = CM_STATUS_INIT;
@@ -63,13 +86,8 @@ cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubj
 void
 cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, CmSubjectKey *out)
 {
-	CmBuf	   *private_bytes = cm_own_secret(0);
-	CmSealPlace place = place_of(from_certificate, alg, spki);
-	CmStatus	st = CM_STATUS_INIT;
+	CmBuf	   *private_bytes = unseal_from(from_certificate, sealed, alg, spki);
 
-	cm_master_key_require();
-	if (!cm_unseal(sealed, &place, private_bytes, &st))
-		cm_throw(&st, NULL);
 	out->alg = alg;
 	out->spki = spki;
 	seal_for(certificate_id, cm_slice(private_bytes->data, private_bytes->len), out);

@@ -7,6 +7,7 @@
 
 #include "base/der.h"
 #include "crypto/key.h"
+#include "pg/own.h"
 
 typedef struct CmSubjectKey
 {
@@ -18,6 +19,8 @@ typedef struct CmSubjectKey
 
 /* Makes one and seals it for that certificate. keep_open: the caller needs ->key. Throws. */
 extern void cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubjectKey *out);
+/* Opens the sealed key of a certificate: the owner of a CmKey, freed with the current memory context or, better, by cm_own_release() at once. Throws. */
+extern CmOwn *cm_subject_key_open(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 certificate_id);
 /* Takes over the sealed key of another certificate: opened, and sealed again for this one. Throws. */
 extern void cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, CmSubjectKey *out);
 

@@ -13,6 +13,7 @@
 #include "lifecycle/subscriber.h"
 #include "mb/pg_wchar.h"
 #include "pg/error.h"
+#include "pg/interval.h"
 #include "pg/own.h"
 #include "store/audit.h"
 #include "store/subscriber.h"
@@ -200,12 +201,6 @@ set_key_algorithm(CmSubscriberRow *row, const char *name)
 
 /* ---- times ---- */
 
-static TimestampTz
-later(TimestampTz from, const Interval *by)
-{
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(from), IntervalPGetDatum(by)));
-}
-
 /* Months have no fixed length: intervals are compared by what they do to this moment. */
 static void
 check_times(const CmSubscriberRow *row)
@@ -215,14 +210,14 @@ check_times(const CmSubscriberRow *row)
 	TimestampTz end;
 	TimestampTz early;
 
-	end = later(now, &row->lifetime);
-	if (end <= now || end > later(now, &century))
+	end = cm_timestamp_plus(now, &row->lifetime);
+	if (end <= now || end > cm_timestamp_plus(now, &century))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("lifetime must be above zero and at most 100 years")));
 	if (!row->has_renew_before)
 		return;
-	early = later(now, &row->renew_before);
+	early = cm_timestamp_plus(now, &row->renew_before);
 	if (early <= now || early >= end)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

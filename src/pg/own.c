@@ -61,3 +61,13 @@ cm_own_secret(size_t max)
 	own->object = buf;
 	return buf;
 }
+
+CmSlice
+cm_slice_copy(CmSlice slice)
+{
+	uint8_t    *data = palloc(slice.len + 1);
+
+	if (slice.len > 0)
+		memcpy(data, slice.data, slice.len);
+	return cm_slice(data, slice.len);
+}

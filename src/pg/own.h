@@ -7,6 +7,7 @@
 #define CM_PG_OWN_H
 
 #include "base/buf.h"
+#include "base/der.h"
 #include "utils/palloc.h"
 
 typedef struct CmOwn
@@ -23,5 +24,8 @@ extern void cm_own_release(CmOwn *own);
 /* A byte buffer that is freed with the current context; wiped too when secret. */
 extern CmBuf *cm_own_buf(size_t max);
 extern CmBuf *cm_own_secret(size_t max);
+
+/* A palloc'ed copy. */
+extern CmSlice cm_slice_copy(CmSlice slice);
 
 #endif

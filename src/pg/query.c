@@ -129,6 +129,20 @@ cm_rows_bytea(const CmRows *rows, int row, int column)
 	return cm_rows_null(rows, row, column) ? NULL : DatumGetByteaPP(cm_rows_value(rows, row, column));
 }
 
+CmSlice
+cm_rows_slice(const CmRows *rows, int row, int column)
+{
+	bytea	   *value = cm_rows_bytea(rows, row, column);
+
+	return value == NULL ? cm_slice(NULL, 0) : cm_slice(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+TimestampTz
+cm_rows_time(const CmRows *rows, int row, int column, TimestampTz otherwise)
+{
+	return cm_rows_null(rows, row, column) ? otherwise : DatumGetTimestampTz(cm_rows_value(rows, row, column));
+}
+
 Datum
 cm_datum_text(const char *string)
 {

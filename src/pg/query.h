@@ -5,6 +5,8 @@
 #ifndef CM_PG_QUERY_H
 #define CM_PG_QUERY_H
 
+#include "base/der.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 
 #define CM_QUERY_MAX_ARGS 16
@@ -49,6 +51,9 @@ extern char *cm_rows_text(const CmRows *rows, int row, int column);
 extern int64 cm_rows_int64(const CmRows *rows, int row, int column);
 extern bool cm_rows_bool(const CmRows *rows, int row, int column);
 extern bytea *cm_rows_bytea(const CmRows *rows, int row, int column);
+/* The bytes of a bytea; NULL gives an empty slice. */
+extern CmSlice cm_rows_slice(const CmRows *rows, int row, int column);
+extern TimestampTz cm_rows_time(const CmRows *rows, int row, int column, TimestampTz otherwise);
 
 /* palloc'ed Datums from C values. */
 extern Datum cm_datum_text(const char *string);	/* NULL gives 0: say isnull */

@@ -8,21 +8,13 @@
 #include "store/acme_certificate.h"
 #include "utils/timestamp.h"
 
-static CmSlice
-slice_of(const CmRows *rows, int column)
-{
-	bytea	   *bytes = rows->count == 0 ? NULL : cm_rows_bytea(rows, 0, column);
-
-	return bytes == NULL ? cm_slice(NULL, 0) : cm_slice(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-}
-
 CmSlice
 cm_acme_certificate_csr(int64 id)
 {
 	static CmQuery get = {"SELECT csr FROM certmgr.certificate_body WHERE certificate_id = $1", 1, {INT8OID}};
 	CmRows		rows = cm_query(&get, (Datum[]) {Int64GetDatum(id)}, NULL);
 
-	return slice_of(&rows, 0);
+	return rows.count == 0 ? cm_slice(NULL, 0) : cm_rows_slice(&rows, 0, 0);
 }
 
 CmSlice
@@ -31,7 +23,7 @@ cm_acme_certificate_spki(int64 id)
 	static CmQuery get = {"SELECT spki FROM certmgr.certificate_body WHERE certificate_id = $1", 1, {INT8OID}};
 	CmRows		rows = cm_query(&get, (Datum[]) {Int64GetDatum(id)}, NULL);
 
-	return slice_of(&rows, 0);
+	return rows.count == 0 ? cm_slice(NULL, 0) : cm_rows_slice(&rows, 0, 0);
 }
 
 bool
@@ -100,7 +92,7 @@ cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out)
 	if (rows.count == 0)
 		return false;
 	out->ca_id = cm_rows_int64(&rows, 0, 0);
-	out->der = slice_of(&rows, 1);
+	out->der = cm_rows_slice(&rows, 0, 1);
 	out->reason = cm_rows_text(&rows, 0, 2);
 	return true;
 }

@@ -6,6 +6,8 @@
 #include "catalog/pg_type.h"
 #include "pg/query.h"
 #include "store/ca.h"
+#include "store/key.h"
+#include "store/secret.h"
 #include "utils/builtins.h"
 
 #define CA_SELECT \
@@ -17,7 +19,6 @@ static CmCaRow *
 to_row(const CmRows *rows)
 {
 	CmCaRow    *ca;
-	bytea	   *der;
 
 	if (rows->count == 0)
 		return NULL;
@@ -30,9 +31,7 @@ to_row(const CmRows *rows)
 	ca->key_id = cm_rows_int64(rows, 0, 5);
 	ca->certificate_id = cm_rows_int64(rows, 0, 6);
 	ca->config = cm_rows_text(rows, 0, 7);
-	der = cm_rows_bytea(rows, 0, 8);
-	if (der != NULL)
-		ca->der = cm_slice(VARDATA_ANY(der), VARSIZE_ANY_EXHDR(der));
+	ca->der = cm_rows_slice(rows, 0, 8);
 	ca->certificate_revoked = cm_rows_bool(rows, 0, 9);
 	return ca;
 }
@@ -43,15 +42,6 @@ cm_ca_get(const char *name, bool for_update)
 	static CmQuery plain = {CA_SELECT "WHERE a.name = $1", 1, {TEXTOID}};
 	static CmQuery locked = {CA_SELECT "WHERE a.name = $1 FOR NO KEY UPDATE OF a", 1, {TEXTOID}};
 	CmRows		rows = cm_query(for_update ? &locked : &plain, (Datum[]) {cm_datum_text(name)}, NULL);
-
-	return to_row(&rows);
-}
-
-CmCaRow *
-cm_ca_get_latest(const char *name)
-{
-	static CmQuery select = {CA_SELECT "WHERE a.name = $1", 1, {TEXTOID}};
-	CmRows		rows = cm_query_latest(&select, (Datum[]) {cm_datum_text(name)}, NULL);
 
 	return to_row(&rows);
 }
@@ -139,8 +129,6 @@ cm_ca_delete(int64 id)
 	static CmQuery crl = {"DELETE FROM certmgr.crl WHERE ca_id = $1", 1, {INT8OID}};
 	static CmQuery account = {"DELETE FROM certmgr.acme_account WHERE ca_id = $1 RETURNING key_id, eab_secret_id", 1, {INT8OID}};
 	static CmQuery ca = {"DELETE FROM certmgr.ca WHERE id = $1 RETURNING key_id", 1, {INT8OID}};
-	static CmQuery key = {"DELETE FROM certmgr_private.key WHERE id = $1", 1, {INT8OID}};
-	static CmQuery secret = {"DELETE FROM certmgr_private.secret WHERE id = $1", 1, {INT8OID}};
 	Datum		arg = Int64GetDatum(id);
 	CmRows		rows;
 
@@ -149,10 +137,11 @@ cm_ca_delete(int64 id)
 	rows = cm_query(&account, &arg, NULL);
 	for (int i = 0; i < rows.count; i++)
 	{
-		cm_query(&key, &rows.values[i * 2], &rows.nulls[i * 2]);
-		cm_query(&secret, &rows.values[i * 2 + 1], &rows.nulls[i * 2 + 1]);
+		cm_store_key_delete(cm_rows_int64(&rows, i, 0));
+		if (!cm_rows_null(&rows, i, 1))
+			cm_secret_delete(cm_rows_int64(&rows, i, 1));
 	}
 	rows = cm_query(&ca, &arg, NULL);
-	for (int i = 0; i < rows.count; i++)
-		cm_query(&key, &rows.values[i], &rows.nulls[i]);
+	if (rows.count > 0 && !cm_rows_null(&rows, 0, 0))
+		cm_store_key_delete(cm_rows_int64(&rows, 0, 0));
 }

@@ -24,7 +24,6 @@ typedef struct CmCaRow
 /* NULL when there is none. for_update: locks the row. latest: as of now, for caches. */
 extern CmCaRow *cm_ca_get(const char *name, bool for_update);
 extern CmCaRow *cm_ca_get_by_id(int64 id, bool latest);
-extern CmCaRow *cm_ca_get_latest(const char *name);
 /* The same, throwing "ca does not exist". */
 extern CmCaRow *cm_ca_require(const char *name, bool for_update);
 

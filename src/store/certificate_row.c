@@ -21,22 +21,6 @@
 	" LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id" \
 	" WHERE c.id = $1"
 
-static CmSlice
-slice_of(const CmRows *rows, int row, int column)
-{
-	bytea	   *value = cm_rows_bytea(rows, row, column);
-
-	if (value == NULL)
-		return cm_slice(NULL, 0);
-	return cm_slice(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
-static TimestampTz
-time_of(const CmRows *rows, int row, int column, TimestampTz otherwise)
-{
-	return cm_rows_null(rows, row, column) ? otherwise : DatumGetTimestampTz(cm_rows_value(rows, row, column));
-}
-
 CmCertificateRow *
 cm_certificate_row_get(int64 id, bool lock)
 {
@@ -58,17 +42,17 @@ cm_certificate_row_get(int64 id, bool lock)
 	row->subject = cm_rows_text(&rows, 0, 6);
 	row->key_algorithm = cm_rows_text(&rows, 0, 7);
 	row->status_message = cm_rows_text(&rows, 0, 8);
-	row->not_after = time_of(&rows, 0, 9, DT_NOEND);
-	row->revoked_at = time_of(&rows, 0, 10, 0);
+	row->not_after = cm_rows_time(&rows, 0, 9, DT_NOEND);
+	row->revoked_at = cm_rows_time(&rows, 0, 10, 0);
 	row->revocation_reason = cm_rows_text(&rows, 0, 11);
 	row->ca_name = cm_rows_text(&rows, 0, 12);
 	row->ca_type = cm_rows_text(&rows, 0, 13);
 	row->subscriber = cm_rows_text(&rows, 0, 14);
 	row->owner = cm_rows_text(&rows, 0, 15);
-	row->der = slice_of(&rows, 0, 16);
-	row->chain = slice_of(&rows, 0, 17);
-	row->spki = slice_of(&rows, 0, 18);
-	row->sealed_key = slice_of(&rows, 0, 19);
+	row->der = cm_rows_slice(&rows, 0, 16);
+	row->chain = cm_rows_slice(&rows, 0, 17);
+	row->spki = cm_rows_slice(&rows, 0, 18);
+	row->sealed_key = cm_rows_slice(&rows, 0, 19);
 	return row;
 }
 
@@ -86,8 +70,8 @@ cm_certificate_row_issuer(int64 id, CmSlice *der, CmSlice *chain, int64 *issuer_
 	if (rows.count == 0)
 		return false;
 	*issuer_id = cm_rows_int64(&rows, 0, 0);
-	*der = slice_of(&rows, 0, 1);
-	*chain = slice_of(&rows, 0, 2);
+	*der = cm_rows_slice(&rows, 0, 1);
+	*chain = cm_rows_slice(&rows, 0, 2);
 	return true;
 }
 

@@ -15,16 +15,6 @@
 	"SELECT a.id, a.name, a.type, a.state, a.key_id, a.certificate_id, COALESCE((a.config->>'crl_lifetime')::interval, interval '7 days'), b.der" \
 	" FROM certmgr.ca a LEFT JOIN certmgr.certificate_body b ON b.certificate_id = a.certificate_id"
 
-static CmSlice
-slice_of(const CmRows *rows, int row, int column)
-{
-	bytea	   *value = cm_rows_bytea(rows, row, column);
-
-	if (value == NULL)
-		return cm_slice(NULL, 0);
-	return cm_slice(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
 static bool
 issuer_of(const CmRows *rows, CmCrlIssuer *out)
 {
@@ -38,18 +28,8 @@ issuer_of(const CmRows *rows, CmCrlIssuer *out)
 	out->key_id = cm_rows_int64(rows, 0, 4);
 	out->certificate_id = cm_rows_int64(rows, 0, 5);
 	out->crl_lifetime = *DatumGetIntervalP(cm_rows_value(rows, 0, 6));
-	out->der = slice_of(rows, 0, 7);
+	out->der = cm_rows_slice(rows, 0, 7);
 	return true;
-}
-
-bool
-cm_crl_issuer_find(const char *name, CmCrlIssuer *out)
-{
-	static CmQuery query = {ISSUER_COLUMNS " WHERE a.name = $1", 1, {TEXTOID}};
-	Datum		args[1] = {cm_datum_text(name)};
-	CmRows		rows = cm_query(&query, args, NULL);
-
-	return issuer_of(&rows, out);
 }
 
 bool
@@ -71,7 +51,7 @@ cm_crl_row_newest(int64 ca_id, CmSlice *der)
 
 	if (rows.count == 0)
 		return false;
-	*der = slice_of(&rows, 0, 0);
+	*der = cm_rows_slice(&rows, 0, 0);
 	return true;
 }
 
@@ -130,7 +110,7 @@ cm_crl_revoked_next(int64 ca_id, CmSlice after, TimestampTz alive_since, int *co
 
 	for (int i = 0; i < rows.count; i++)
 	{
-		revoked[i].serial = slice_of(&rows, i, 0);
+		revoked[i].serial = cm_rows_slice(&rows, i, 0);
 		revoked[i].revoked_at = cm_rows_null(&rows, i, 1) ? 0 : DatumGetTimestampTz(cm_rows_value(&rows, i, 1));
 		revoked[i].reason = cm_rows_text(&rows, i, 2);
 	}

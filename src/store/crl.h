@@ -21,8 +21,7 @@ typedef struct CmCrlIssuer
 	CmSlice		der;			/* its active certificate, or empty */
 } CmCrlIssuer;
 
-extern bool cm_crl_issuer_find(const char *name, CmCrlIssuer *out);
-/* The same by id and locked against another one who signs: the order of CRLs is the order of their numbers. */
+/* False when there is none. Locked against another one who signs: the order of CRLs is the order of their numbers. */
 extern bool cm_crl_issuer_lock(int64 id, CmCrlIssuer *out);
 
 /* DER of the newest CRL; false when there is none. */

@@ -7,7 +7,6 @@
 #include "catalog/pg_type.h"
 #include "crypto/seal.h"
 #include "pg/error.h"
-#include "pg/own.h"
 #include "pg/query.h"
 #include "store/key.h"
 
@@ -15,6 +14,12 @@ static void
 free_key(void *object)
 {
 	cm_key_free((CmKey *) object);
+}
+
+CmOwn *
+cm_own_key(void)
+{
+	return cm_own(free_key);
 }
 
 static CmSealPlace
@@ -30,7 +35,7 @@ cm_store_key_create(CmKeyAlg alg)
 {
 	static CmQuery insert = {"INSERT INTO certmgr_private.key (algorithm, spki) VALUES ($1, $2) RETURNING id", 2, {TEXTOID, BYTEAOID}};
 	static CmQuery seal = {"UPDATE certmgr_private.key SET sealed = $2 WHERE id = $1", 2, {INT8OID, BYTEAOID}};
-	CmOwn	   *own = cm_own(free_key);
+	CmOwn	   *own = cm_own_key();
 	CmBuf	   *spki = cm_own_buf(0);
 	CmBuf	   *sealed = cm_own_buf(0);
 	CmBuf	   *private_bytes = cm_own_secret(0);
@@ -75,24 +80,23 @@ get(int64 id)
 CmKey *
 cm_store_key_open(int64 id)
 {
-	CmOwn	   *own = cm_own(free_key);
+	CmOwn	   *own = cm_own_key();
 	CmRows		rows = get(id);
 	char	   *algorithm = cm_rows_text(&rows, 0, 0);
-	bytea	   *spki = cm_rows_bytea(&rows, 0, 1);
-	bytea	   *sealed = cm_rows_bytea(&rows, 0, 2);
-	CmSlice		public_part = cm_slice(VARDATA_ANY(spki), VARSIZE_ANY_EXHDR(spki));
+	CmSlice		public_part = cm_rows_slice(&rows, 0, 1);
+	CmSlice		sealed = cm_rows_slice(&rows, 0, 2);
 	CmSealPlace place = place_of(id, algorithm, public_part);
 	CmBuf	   *private_bytes = cm_own_secret(0);
 	CmStatus	st = CM_STATUS_INIT;
 	CmKeyAlg	alg;
 	CmKey	   *key = NULL;
 
-	if (sealed == NULL)
+	if (sealed.len == 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_SEALED),
 				 errmsg("key %lld has no private part here", (long long) id)));
 	if (!cm_key_alg_parse(algorithm, &alg, &st) ||
-		!cm_unseal(cm_slice(VARDATA_ANY(sealed), VARSIZE_ANY_EXHDR(sealed)), &place, private_bytes, &st) ||
+		!cm_unseal(sealed, &place, private_bytes, &st) ||
 		!cm_key_from_private(alg, cm_slice(private_bytes->data, private_bytes->len), public_part, &key, &st))
 		cm_throw(&st, NULL);
 	own->object = key;
@@ -104,12 +108,11 @@ CmSlice
 cm_store_key_spki(int64 id, CmKeyAlg *alg)
 {
 	CmRows		rows = get(id);
-	bytea	   *spki = cm_rows_bytea(&rows, 0, 1);
 	CmStatus	st = CM_STATUS_INIT;
 
 	if (alg != NULL && !cm_key_alg_parse(cm_rows_text(&rows, 0, 0), alg, &st))
 		cm_throw(&st, NULL);
-	return cm_slice(VARDATA_ANY(spki), VARSIZE_ANY_EXHDR(spki));
+	return cm_rows_slice(&rows, 0, 1);
 }
 
 void

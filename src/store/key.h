@@ -6,8 +6,11 @@
 #define CM_STORE_KEY_H
 
 #include "crypto/key.h"
+#include "pg/own.h"
 
-/* Makes and stores a key pair; throws. *spki (palloc'ed bytea) may be NULL. */
+/* An owner for a CmKey, in the current memory context. */
+extern CmOwn *cm_own_key(void);
+/* Makes and stores a key pair; throws. */
 extern int64 cm_store_key_create(CmKeyAlg alg);
 /* Opens a stored key; freed with the current memory context. Throws when sealed, altered or gone. */
 extern CmKey *cm_store_key_open(int64 id);

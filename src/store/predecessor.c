@@ -8,20 +8,6 @@
 #include "store/predecessor.h"
 #include "utils/timestamp.h"
 
-static CmSlice
-bytes(const CmRows *rows, int column)
-{
-	bytea	   *value = cm_rows_bytea(rows, 0, column);
-
-	return value == NULL ? cm_slice(NULL, 0) : cm_slice(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
-static TimestampTz
-time_of(const CmRows *rows, int column)
-{
-	return cm_rows_null(rows, 0, column) ? 0 : DatumGetTimestampTz(cm_rows_value(rows, 0, column));
-}
-
 CmPredecessor *
 cm_predecessor_get(int64 id)
 {
@@ -43,11 +29,11 @@ cm_predecessor_get(int64 id)
 	p->sans = cm_text_array(cm_rows_value(&rows, 0, 5), &p->san_count);
 	p->usages = cm_text_array(cm_rows_value(&rows, 0, 6), &p->usage_count);
 	p->key_algorithm = cm_rows_text(&rows, 0, 7);
-	p->not_before = time_of(&rows, 8);
-	p->not_after = time_of(&rows, 9);
-	p->der = bytes(&rows, 10);
-	p->spki = bytes(&rows, 11);
-	p->csr = bytes(&rows, 12);
-	p->sealed_key = bytes(&rows, 13);
+	p->not_before = cm_rows_time(&rows, 0, 8, 0);
+	p->not_after = cm_rows_time(&rows, 0, 9, 0);
+	p->der = cm_rows_slice(&rows, 0, 10);
+	p->spki = cm_rows_slice(&rows, 0, 11);
+	p->csr = cm_rows_slice(&rows, 0, 12);
+	p->sealed_key = cm_rows_slice(&rows, 0, 13);
 	return p;
 }

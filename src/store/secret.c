@@ -20,15 +20,6 @@ place_of(int64 id)
 }
 
 int64
-cm_secret_find(const char *name)
-{
-	static CmQuery find = {"SELECT id FROM certmgr_private.secret WHERE name = $1", 1, {TEXTOID}};
-	CmRows		rows = cm_query(&find, (Datum[]) {cm_datum_text(name)}, NULL);
-
-	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
-}
-
-int64
 cm_secret_put(const char *name, CmSlice value)
 {
 	/* The row's id is part of what the seal protects, so the row comes first. */

@@ -9,8 +9,6 @@
 
 /* Makes it or replaces it; returns its id. The master key must be loaded. Throws. */
 extern int64 cm_secret_put(const char *name, CmSlice value);
-/* 0 when there is none of that name. */
-extern int64 cm_secret_find(const char *name);
 /* Opened into a secret buffer of the current memory context. Throws when sealed, altered or gone. */
 extern CmBuf *cm_secret_open(int64 id);
 extern void cm_secret_delete(int64 id);
