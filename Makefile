@@ -10,25 +10,14 @@ EXTENSION = certmgr
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" certmgr.control)
 MODULE_big = certmgr
 
-# ---- what the module is made of: by hand, floor by floor (test/layers.sh checks it against src/) ----
+# ---- what the module is made of: every file of src/, floor by floor ----
 
-BASE      = status buf der encode host datetime
-PG        = json own error guc caller query tx wake
-CRYPTO    = key seal digest jws
-X509      = name san usage csr tbs certificate policy crl chain
-NET       = loop http http_error http_header http_request dns dns_message tsig address
-ACME      = session nonce account order authorization certificate problem
-DNS01     = provider rfc2136 propagation
-STORE     = $(basename $(notdir $(wildcard src/store/*.c)))
-LIFECYCLE = $(basename $(notdir $(wildcard src/lifecycle/*.c)))
-WORKER    = $(basename $(notdir $(wildcard src/worker/*.c)))
-API       = $(basename $(notdir $(wildcard src/api/*.c)))
+objs = $(patsubst %.c,%.o,$(sort $(wildcard $(1:%=src/%/*.c))))
 
 # Floors that know nothing of a server: what the unit tests are linked to.
-PLAIN_OBJS = $(BASE:%=src/base/%.o) $(CRYPTO:%=src/crypto/%.o) $(X509:%=src/x509/%.o) $(NET:%=src/net/%.o) \
-	$(ACME:%=src/acme/%.o) $(DNS01:%=src/dns01/%.o)
-OBJS = $(PLAIN_OBJS) $(PG:%=src/pg/%.o) $(STORE:%=src/store/%.o) $(LIFECYCLE:%=src/lifecycle/%.o) \
-	$(WORKER:%=src/worker/%.o) $(API:%=src/api/%.o)
+PLAIN_OBJS = $(call objs,base crypto x509 net acme dns01)
+API_OBJS = $(call objs,api)
+OBJS = $(PLAIN_OBJS) $(call objs,pg store lifecycle worker) $(API_OBJS)
 
 # ---- SQL ----
 
@@ -77,7 +66,7 @@ include $(PGXS)
 
 $(OBJS): Makefile | libraries
 # PostgreSQL 15 declares SQL-callable functions without PGDLLEXPORT: the top floor is not hidden, and src/certmgr.map says what is seen.
-$(API:%=src/api/%.o): override CFLAGS += -fvisibility=default
+$(API_OBJS): override CFLAGS += -fvisibility=default
 -include $(OBJS:.o=.d)
 
 else

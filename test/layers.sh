@@ -19,7 +19,7 @@ my $pallocs = qr{^src/(pg|store|lifecycle|worker|api|acme)/};
 
 my (%text, %code, %bad);
 my @rules = qw(floors plain-base no-server-below no-throw crypto-place curl-place pg-version openssl-version curl-version
-	prefix banned errcode file-list);
+	prefix banned errcode);
 
 sub bad { my ($rule, $file, $line, $what) = @_; push @{$bad{$rule}}, "$file:$line: $what"; }
 
@@ -95,21 +95,6 @@ sub prefix {
 	}
 }
 
-# Every source file is built, and nothing else is.
-if (-e 'Makefile') {
-	open my $m, '<', 'Makefile' or die; local $/; my $mk = <$m>; $mk =~ s/\\\n/ /g;
-	my %listed;
-	for my $dir (sort keys %floor) {
-		my $var = uc $dir;
-		next unless $mk =~ /^\Q$var\E[ \t]*=[ \t]*(.*)$/m;
-		my $list = $1;
-		next if $list =~ /wildcard/;
-		$listed{"src/$dir/$_.c"} = 1 for split ' ', $list;
-		for my $f (grep { m{^src/$dir/.*\.c$} } @files) { bad('file-list', $f, 1, "not in $var of the Makefile") unless $listed{$f}; }
-		for my $f (grep { m{^src/$dir/} } sort keys %listed) { bad('file-list', 'Makefile', 1, "$f is not there") unless -e $f; }
-	}
-}
-
 for my $rule (@rules) {
 	next if defined $only && $only ne $rule;
 	print $bad{$rule} ? "not ok $rule\n" : "ok $rule\n";
@@ -128,7 +113,6 @@ self_test() {
 		printf 'extern int cm_x_get(void);\n' >"$tree/src/store/x.h"
 		printf 'extern int cm_y_get(void);\n' >"$tree/src/net/y.h"
 		printf '#include "store/x.h"\n/* ereport(ERROR) popen( PG_VERSION_NUM */\nconst char *cm_a = "system(";\n' >"$tree/src/api/good.c"
-		printf 'BASE = a\n' >"$tree/Makefile"
 		printf 'int cm_a;\n' >"$tree/src/base/a.c"
 		if rules "$tree" | grep -q '^not ok'; then
 			say "not ok self test: a good tree is refused"; rules "$tree"
@@ -157,7 +141,6 @@ self_test() {
 	banned|src/api/b.c|void f(void) { system("x"); }
 	errcode|src/api/b.c|void f(void)\n{\n\tereport(ERROR,\n\t\t(errmsg("errcode(")));\n}
 	errcode|src/api/b.c|void f(void) { ereport(FATAL, errmsg("x"), errdetail("(")); }
-	file-list|src/base/c.c|int cm_c;
 	T
 	say 'ok self test: every rule can fail'
 }
