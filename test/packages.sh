@@ -69,6 +69,7 @@ look() {
 		test)
 			need libcmocka-dev pkg-config --exists cmocka
 			need libipc-run-perl perl -MIPC::Run -e 1
+			need python3 have python3
 			need gnutls-bin have certtool ;;
 		bench)
 			need openssl have openssl ;;

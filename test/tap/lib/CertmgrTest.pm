@@ -14,7 +14,9 @@ use Carp;
 use Cwd qw(abs_path);
 use File::Basename;
 use File::Temp ();
+use HTTP::Tiny;
 use IPC::Run ();
+use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -119,6 +121,23 @@ sub pebble
 {
 	my ($dns, %knobs) = @_;
 	return start_peer('pebble.sh', { %knobs, DNS_SERVER => $dns->{DNS_SERVER} });
+}
+
+# The double of an API, test/doubles/NAME.py: {API_URL, API_TLS_CA, CONTROL, DNS_SERVER ...}; pebble() takes it as its DNS.
+sub double
+{
+	my ($name, @options) = @_;
+	return start_peer('double.sh', {}, $name, @options);
+}
+
+# Asks the control server of a double: GET, or POST of what is given as JSON. The answer, decoded.
+sub control
+{
+	my ($double, $path, $body) = @_;
+	my $http = HTTP::Tiny->new(timeout => 10);
+	my $answer = defined $body ? $http->post("$double->{CONTROL}$path", { content => encode_json($body) }) : $http->get("$double->{CONTROL}$path");
+	croak "$path: $answer->{status} $answer->{content}" unless $answer->{success};
+	return decode_json($answer->{content});
 }
 
 # Is this a Pebble that stands parallel orders?
