@@ -340,6 +340,7 @@ detach(CmCurl *curl, CmHttp *http)
 static void
 http_free(CmHttp *http)
 {
+	struct curl_slist *line;
 	sigset_t	old;
 
 	if (http->easy != NULL)
@@ -349,7 +350,12 @@ http_free(CmHttp *http)
 		restore_signals(&old);
 		ERR_clear_error();
 	}
+	/* Headers and body may have carried a credential, an answer may hold a token. */
+	for (line = http->headers; line != NULL; line = line->next)
+		cm_wipe(line->data, strlen(line->data));
 	curl_slist_free_all(http->headers);
+	if (http->body != NULL)
+		cm_wipe(http->body, http->body_len);
 	free(http->body);
 	cm_buf_free(&http->response.body);
 	cm_buf_free(&http->response.headers);
@@ -466,7 +472,7 @@ cm_http_start(CmLoop *loop, const CmHttpRequest *request, CmHttpDone done, void 
 	http->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
 	http->max_body = request->max_body > 0 ? request->max_body : DEFAULT_MAX_BODY;
 	http->started = cm_monotonic_ms();
-	cm_buf_init(&http->response.body, http->max_body);
+	cm_buf_init_secret(&http->response.body, http->max_body);
 	cm_buf_init(&http->response.headers, CM_HTTP_HEADERS_MAX);
 	if (!cm_http_set_up(http, request, st))
 	{

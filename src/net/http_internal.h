@@ -21,7 +21,8 @@ struct CmHttp
 	CmLoop	   *loop;
 	CURL	   *easy;
 	struct curl_slist *headers;
-	char	   *body;
+	char	   *body;			/* wiped */
+	size_t		body_len;
 	char		host[260];		/* for messages and for the share of a host: with port when not the default */
 	uint32_t	host_hash;
 	size_t		max_body;

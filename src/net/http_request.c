@@ -299,6 +299,7 @@ cm_http_set_up(CmHttp *http, const CmHttpRequest *request, CmStatus *st)
 		if (http->body == NULL)
 			return cm_fail(st, CM_MEMORY, "out of memory");
 		memcpy(http->body, request->body, request->body_len);
+		http->body_len = request->body_len;
 	}
 	http->easy = curl_easy_init();
 	if (http->easy == NULL || !set_options(http, request))
