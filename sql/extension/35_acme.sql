@@ -17,7 +17,7 @@ CREATE TABLE certmgr.acme_order (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	certificate_id bigint NOT NULL REFERENCES certmgr.certificate,
 	account_id bigint NOT NULL REFERENCES certmgr.acme_account,
-	step text NOT NULL CONSTRAINT acme_order_step_check CHECK (step IN ('new_order', 'authorize', 'present', 'propagate', 'challenge', 'await',
+	step text NOT NULL CONSTRAINT acme_order_step_check CHECK (step IN ('new_order', 'authorize', 'present', 'confirm', 'propagate', 'challenge', 'await',
 		'finalize', 'issue', 'download', 'done', 'failed')),
 	identifiers text[] NOT NULL,
 	status text,
@@ -58,6 +58,9 @@ CREATE TABLE certmgr.dns_record (
 	dns_provider_id bigint NOT NULL REFERENCES certmgr.dns_provider,
 	order_id bigint NOT NULL REFERENCES certmgr.acme_order,
 	zone text,
+	zone_id text,
+	record_id text,
+	change_id text,
 	name text NOT NULL,
 	value text NOT NULL,
 	state text NOT NULL CONSTRAINT dns_record_state_check CHECK (state IN ('planned', 'present', 'visible', 'removed')),
@@ -68,6 +71,8 @@ CREATE TABLE certmgr.dns_record (
 );
 CREATE INDEX dns_record_live_idx ON certmgr.dns_record (order_id) WHERE state <> 'removed';
 COMMENT ON TABLE certmgr.dns_record IS 'ledger of every TXT record we made or will make; written before the zone is';
+COMMENT ON COLUMN certmgr.dns_record.record_id IS 'the provider''s id of the record; zone_id that of its zone';
+COMMENT ON COLUMN certmgr.dns_record.change_id IS 'a change that the provider has not brought to all its servers yet';
 
 CREATE TABLE certmgr_private.job (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -533,6 +533,7 @@ cm_dns01_visible(CmLoop *loop, const CmJson *config, const char *zone, const cha
 	check->loop = loop;
 	check->done = done;
 	check->arg = arg;
+	check->result.retry_after = -1;
 	if (!set_name(check->zone, zone, &own) || !set_name(check->name, name, &own) || !begin(check, config, &own))
 	{
 		if (st != NULL)

@@ -13,29 +13,71 @@
 /* One record to add or to take away. Names without final dot. */
 typedef struct CmDns01Record
 {
-	const char *name;			/* _acme-challenge.www.example.com */
-	const char *value;
+	const char *name;			/* _acme-challenge.www.example.com; where delegations (CNAME) lead to */
+	const char *value;			/* TXT value, unquoted */
 	bool		remove;
+	const char *id;				/* the provider's id of the record, as an earlier apply gave it; NULL: not known */
 } CmDns01Record;
 
+/* Route 53 has ids of 32 characters, Cloudflare of 32, Google of 20; Azure's are paths, which nobody needs. */
+#define CM_DNS01_ID_SIZE 128
+typedef char CmDns01Id[CM_DNS01_ID_SIZE];
+
+/*
+ * What became of a call. The words in status are for people: what the provider
+ * said, with its error code, and what is to be done (which permission is missing).
+ */
 typedef struct CmDns01Result
 {
-	CmStatus	status;
-	char		zone[256];		/* the zone that was written, when known */
+	CmStatus	status;			/* CM_OK. CM_REFUSED: not yet, or the provider said no. CM_LIMIT: slow down. CM_NETWORK: outcome unknown, ask again */
+	int64_t		retry_after;	/* seconds, -1: not said */
+	char		zone[256];		/* the zone that was found or written, when known */
+	CmDns01Id	zone_id;		/* the provider's id of it, "" when it has none */
+	CmDns01Id	change_id;		/* apply: confirm is asked about this until it says CM_OK; "": done at once */
+	CmDns01Id  *ids;			/* apply: malloc'ed, one a record in the order given ("" unknown), or NULL. The receiver frees it. */
 } CmDns01Result;
+
+/* A result of which nothing is known yet. Not one that is only zeroed: that would say "retry at once". */
+#define CM_DNS01_RESULT_INIT { .retry_after = -1 }
 
 typedef void (*CmDns01Done) (CmDns01Result *result, void *arg);
 
+/* What a provider is asked. Everything is copied (or used up) before the function returns. */
+typedef struct CmDns01Call
+{
+	CmLoop	   *loop;
+	const CmJson *config;
+	CmSlice		secret;			/* may be empty */
+	const char *zone;			/* apply, confirm */
+	const char *zone_id;		/* apply, confirm: what find_zone said; NULL: not known */
+	const char *name;			/* find_zone: whose zone */
+	const CmDns01Record *records;	/* apply */
+	int			count;
+	const char *change_id;		/* confirm */
+	CmDns01Done done;			/* called once, from the loop's dispatch, never from inside the function that starts the call */
+	void	   *arg;
+} CmDns01Call;
+
+/*
+ * The three calls return false and fill st only for bad arguments, a bad
+ * configuration or lack of memory (done is not called then); every other
+ * failure goes to done.
+ */
 typedef struct CmDns01Provider
 {
 	const char *type;			/* "rfc2136" */
-	/* Is this configuration complete and well formed? Unknown keys are refused by name. secret may be NULL. */
+	/* Is this configuration complete and well formed? Unknown keys are refused by name. Any process. */
 	bool		(*check) (const CmJson *config, CmSlice secret, CmStatus *st);
-	/* Applies the records, all of one zone, all or nothing: adding what is there and removing what is not are success. Arguments are copied. */
-	bool		(*apply) (CmLoop *loop, const CmJson *config, CmSlice secret, const char *zone, const CmDns01Record *records, int count,
-						  CmDns01Done done, void *arg, CmStatus *st);
-	/* Finds the zone a name lies in (SOA walk, or the configured list). result->zone. */
-	bool		(*find_zone) (CmLoop *loop, const CmJson *config, CmSlice secret, const char *name, CmDns01Done done, void *arg, CmStatus *st);
+	/* Finds the zone a name lies in: the most specific one that this account may write. result->zone, zone_id. */
+	bool		(*find_zone) (const CmDns01Call *call, CmStatus *st);
+	/*
+	 * Applies the records, all of one zone: adding what is there and removing
+	 * what is not are success; values of others at the same name are
+	 * untouched. Idempotent: it may be repeated after a lost answer.
+	 */
+	bool		(*apply) (const CmDns01Call *call, CmStatus *st);
+	/* Has the change reached all servers of the provider (Route 53: INSYNC)? CM_REFUSED: not yet. NULL: the provider has no such question. */
+	bool		(*confirm) (const CmDns01Call *call, CmStatus *st);
 } CmDns01Provider;
 
 extern const CmDns01Provider *cm_dns01_provider(const char *type);	/* NULL when unknown */

@@ -12,6 +12,7 @@
 #include "dns01/provider.h"
 
 #include "base/host.h"
+#include "dns01/api.h"
 #include "dns01/internal.h"
 
 #include <stdio.h>
@@ -68,25 +69,6 @@ settings_free(Settings *s)
 	}
 }
 
-/* Lower case, without the final dot. Not cm_host_canonical: zones and challenge names may hold underscores. */
-static bool
-canonical_name(const char *text, char dst[256])
-{
-	size_t		len = strlen(text);
-	uint8_t		wire[256];
-	size_t		wirelen;
-	size_t		i;
-
-	if (len > 1 && text[len - 1] == '.')
-		len--;
-	if (len == 0 || len > CM_HOST_MAX || !cm_dns_name_wire(text, wire, &wirelen) || wirelen < 2)
-		return false;
-	for (i = 0; i < len; i++)
-		dst[i] = text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i];
-	dst[len] = '\0';
-	return true;
-}
-
 static bool
 add_zone(Settings *s, const CmJson *item, CmStatus *st)
 {
@@ -96,7 +78,7 @@ add_zone(Settings *s, const CmJson *item, CmStatus *st)
 		return cm_fail(st, CM_INVALID, "\"zone\" must be a text or an array of texts");
 	if (s->nzones == ZONES_MAX)
 		return cm_fail(st, CM_LIMIT, "\"zone\" has more than %d entries", ZONES_MAX);
-	if (!canonical_name(cm_json_string(item), s->zones[s->nzones]))
+	if (!cm_dns01_canonical(cm_json_string(item), s->zones[s->nzones]))
 	{
 		cm_clean_text(shown, sizeof(shown), cm_json_string(item), strlen(cm_json_string(item)));
 		return cm_fail(st, CM_INVALID, "zone \"%s\" is not a DNS name", shown);
@@ -262,7 +244,7 @@ on_timer(void *arg)
 }
 
 static Task *
-task_create(CmLoop *loop, const CmJson *config, CmSlice secret, CmDns01Done done, void *arg, CmStatus *st)
+task_create(const CmDns01Call *call, CmStatus *st)
 {
 	Task	   *task = calloc(1, sizeof(Task));
 
@@ -271,15 +253,32 @@ task_create(CmLoop *loop, const CmJson *config, CmSlice secret, CmDns01Done done
 		cm_fail(st, CM_MEMORY, "out of memory");
 		return NULL;
 	}
-	task->loop = loop;
-	task->done = done;
-	task->arg = arg;
-	if (!read_settings(config, secret, &task->settings, st))
+	task->loop = call->loop;
+	task->done = call->done;
+	task->arg = call->arg;
+	task->result.retry_after = -1;
+	if (!read_settings(call->config, call->secret, &task->settings, st))
 	{
 		task_free(task);
 		return NULL;
 	}
 	return task;
+}
+
+/* Begins the operation, or frees the task when the arguments were not good. What is known already (now) is told from the loop. */
+static bool
+task_begin(Task *task, bool good, bool now, CmStatus *st)
+{
+	if (good && now)
+	{
+		task->timer = cm_timer_start(task->loop, 0, on_timer, task);
+		good = task->timer != NULL || cm_fail(st, CM_MEMORY, "out of memory");
+	}
+	if (good)
+		cm_op_begin(&task->op, task->loop, drop);
+	else
+		task_free(task);
+	return good;
 }
 
 /* An answer that only another server could better: none came, or it cannot work now. */
@@ -365,35 +364,29 @@ zone_listed(const Settings *s, const char *zone)
 }
 
 static bool
-apply(CmLoop *loop, const CmJson *config, CmSlice secret, const char *zone, const CmDns01Record *records, int count,
-	  CmDns01Done done, void *arg, CmStatus *st)
+apply(const CmDns01Call *call, CmStatus *st)
 {
 	Task	   *task;
-	CmStatus	own = CM_STATUS_INIT;
-	bool		ok;
+	bool		good;
+	bool		sent = false;
 
-	if (count < 1)
+	if (call->count < 1)
 		return cm_fail(st, CM_INVALID, "there are no records to write");
-	task = task_create(loop, config, secret, done, arg, st);
+	task = task_create(call, st);
 	if (task == NULL)
 		return false;
-	if (!canonical_name(zone, task->result.zone))
-		ok = cm_fail(&own, CM_INVALID, "zone \"%.100s\" is not a DNS name", zone);
+	if (!cm_dns01_canonical(call->zone, task->result.zone))
+		good = cm_fail(st, CM_INVALID, "zone \"%.100s\" is not a DNS name", call->zone);
 	else if (!zone_listed(&task->settings, task->result.zone))
-		ok = cm_fail(&own, CM_POLICY, "zone \"%.100s\" is not in \"zone\" of the configuration", zone);
-	else if (!copy_records(task, records, count))
-		ok = cm_fail(&own, CM_MEMORY, "out of memory");
+		good = cm_fail(st, CM_POLICY, "zone \"%.100s\" is not in \"zone\" of the configuration", task->result.zone);
+	else if (!copy_records(task, call->records, call->count))
+		good = cm_fail(st, CM_MEMORY, "out of memory");
 	else
-		ok = send_update(task, &own);
-	if (!ok)
 	{
-		if (st != NULL)
-			*st = own;
-		task_free(task);
-		return false;
+		sent = send_update(task, &task->result.status);
+		good = true;
 	}
-	cm_op_begin(&task->op, loop, drop);
-	return true;
+	return task_begin(task, good, !sent, st);
 }
 
 /* ---- find_zone ---- */
@@ -414,15 +407,6 @@ send_soa_query(Task *task, CmStatus *st)
 			return true;
 	} while (try_next_server(task, st, 0));
 	return false;
-}
-
-/* The name without its first label; NULL behind the last one. */
-static const char *
-parent_of(const char *name)
-{
-	const char *dot = strchr(name, '.');
-
-	return dot != NULL ? dot + 1 : NULL;
 }
 
 static void
@@ -467,7 +451,7 @@ on_soa(CmDnsAnswer *answer, void *arg)
 		/* The first referral is the deepest one. */
 		if (task->referral[0] == '\0' && answer->referral[0] != '\0' && cm_host_in_zone(task->name, answer->referral))
 			memcpy(task->referral, answer->referral, sizeof(task->referral));
-		task->suffix = parent_of(task->suffix);
+		task->suffix = cm_dns01_parent(task->suffix);
 		if (task->suffix == NULL)
 		{
 			cm_fail(st, CM_REFUSED, "server %s serves no zone that holds \"%.100s\"", task->settings.servers[task->server].text, task->name);
@@ -508,38 +492,26 @@ find_configured(Task *task)
 }
 
 static bool
-find_zone(CmLoop *loop, const CmJson *config, CmSlice secret, const char *name, CmDns01Done done, void *arg, CmStatus *st)
+find_zone(const CmDns01Call *call, CmStatus *st)
 {
-	Task	   *task = task_create(loop, config, secret, done, arg, st);
-	CmStatus	own = CM_STATUS_INIT;
-	bool		ok;
+	Task	   *task = task_create(call, st);
+	bool		good = true;
+	bool		sent = false;
 
 	if (task == NULL)
 		return false;
-	if (!canonical_name(name, task->name))
-		ok = cm_fail(&own, CM_INVALID, "\"%.100s\" is not a DNS name", name);
+	if (!cm_dns01_canonical(call->name, task->name))
+		good = cm_fail(st, CM_INVALID, "\"%.100s\" is not a DNS name", call->name);
 	else if (task->settings.nzones > 0)
-	{
 		find_configured(task);
-		task->timer = cm_timer_start(loop, 0, on_timer, task);
-		ok = task->timer != NULL || cm_fail(&own, CM_MEMORY, "out of memory");
-	}
 	else
 	{
 		task->suffix = task->name;
-		ok = send_soa_query(task, &own);
+		sent = send_soa_query(task, &task->result.status);
 	}
-	if (!ok)
-	{
-		if (st != NULL)
-			*st = own;
-		task_free(task);
-		return false;
-	}
-	cm_op_begin(&task->op, loop, drop);
-	return true;
+	return task_begin(task, good, !sent, st);
 }
 
 const CmDns01Provider cm_dns01_rfc2136 = {
-	"rfc2136", check, apply, find_zone
+	"rfc2136", check, find_zone, apply, NULL
 };

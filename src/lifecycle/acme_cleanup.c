@@ -40,13 +40,17 @@ CmFate
 cm_acme_cleanup_apply(CmWork *work)
 {
 	const char *trouble = NULL;
+	int64		retry_after = -1;
 
 	for (int i = 0; i < work->nops; i++)
 	{
 		CmOp	   *op = work->ops[i];
 
 		if (op->dns.status.code != CM_OK)
+		{
 			trouble = cm_status_words(&op->dns.status);
+			retry_after = Max(retry_after, op->dns.retry_after);
+		}
 		for (int j = 0; j < op->nrecords; j++)
 		{
 			if (op->dns.status.code == CM_OK)
@@ -56,6 +60,6 @@ cm_acme_cleanup_apply(CmWork *work)
 		}
 	}
 	if (trouble != NULL)
-		return cm_work_retry(work, 0, trouble, -1);
+		return cm_work_retry(work, 0, trouble, retry_after);
 	return cm_work_finish(work);
 }

@@ -28,6 +28,7 @@ static const Step steps[] = {
 	{"new_order", cm_step_new_order_prepare, cm_step_new_order_apply},
 	{"authorize", cm_step_authorize_prepare, cm_step_authorize_apply},
 	{"present", cm_step_present_prepare, cm_step_present_apply},
+	{"confirm", cm_step_confirm_prepare, cm_step_confirm_apply},
 	{"propagate", cm_step_propagate_prepare, cm_step_propagate_apply},
 	{"challenge", cm_step_challenge_prepare, cm_step_challenge_apply},
 	{"await", cm_step_await_prepare, cm_step_await_apply},

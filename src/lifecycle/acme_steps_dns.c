@@ -11,6 +11,8 @@
 
 /* Secondaries that need longer than this are broken (BIND's NOTIFY takes seconds). */
 #define PROPAGATION_MAX_US (INT64CONST(600) * USECS_PER_SEC)
+/* A provider that throttles says seconds; longer than this, and the order waits no longer than it lives. */
+#define RETRY_AFTER_MAX_MS INT64CONST(300000)
 
 static bool
 is(const char *status, const char *what)
@@ -96,13 +98,13 @@ cm_step_authorize_apply(CmWork *work)
 
 /* A DNS provider that fails costs nothing at the CA: it is asked again until the order is a day old. */
 static CmFate
-dns_trouble(CmWork *work, const CmStatus *st)
+dns_trouble(CmWork *work, const CmStatus *st, int64 retry_after_s)
 {
 	char	   *words = cm_status_words(st);
 
 	if (GetCurrentTimestamp() - work->order->created_at > INT64CONST(86400) * USECS_PER_SEC)
 		return cm_order_failed(work, words, NULL, false);
-	return cm_work_retry(work, work->order->certificate_id, words, -1);
+	return cm_work_retry(work, work->order->certificate_id, words, retry_after_s);
 }
 
 /* One look-up for each name whose zone is not known. */
@@ -118,10 +120,7 @@ find_zones(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int cou
 			asked = asked || strcmp(work->ops[j]->name, records[i].name) == 0;
 		if (records[i].zone != NULL || asked)
 			continue;
-		op = cm_work_op(work, CM_OP_FIND_ZONE);
-		op->provider = side->provider;
-		op->config = side->config;
-		op->secret = side->secret;
+		op = cm_dns_side_op(work, side, CM_OP_FIND_ZONE);
 		op->name = records[i].name;
 	}
 }
@@ -141,9 +140,9 @@ cm_step_present_prepare(CmWork *work)
 			records[planned++] = records[i];
 	}
 	if (planned == 0)
-		return cm_order_step(work, "propagate", NULL);
+		return cm_order_step(work, "confirm", NULL);
 	if (!cm_dns_side_load(records[0].provider_id, &side, &st))
-		return dns_trouble(work, &st);
+		return dns_trouble(work, &st, -1);
 	find_zones(work, &side, records, planned);
 	if (work->nops == 0)
 	{
@@ -153,26 +152,97 @@ cm_step_present_prepare(CmWork *work)
 	return CM_FATE_IO;
 }
 
+/* What a provider said of its records. */
+static void
+take_written(CmOp *op)
+{
+	for (int j = 0; j < op->nrecords; j++)
+		cm_dns_record_set_present(op->record_ids[j], op->dns.ids != NULL ? op->dns.ids[j] : "", op->provider->confirm != NULL ? op->dns.change_id : "");
+}
+
 CmFate
 cm_step_present_apply(CmWork *work)
 {
-	const CmStatus *trouble = NULL;
+	CmOp	   *trouble = NULL;
 
 	for (int i = 0; i < work->nops; i++)
 	{
 		CmOp	   *op = work->ops[i];
 
 		if (op->dns.status.code != CM_OK)
-			trouble = &op->dns.status;
+			trouble = op;
 		else if (op->kind == CM_OP_FIND_ZONE)
-			cm_dns_record_set_zone(work->order->id, op->name, op->dns.zone);
+			cm_dns_record_set_zone(work->order->id, op->name, op->dns.zone, op->dns.zone_id);
 		else
-		{
-			for (int j = 0; j < op->nrecords; j++)
-				cm_dns_record_set_state(op->record_ids[j], "present");
-		}
+			take_written(op);
 	}
-	return trouble != NULL ? dns_trouble(work, trouble) : CM_FATE_NEXT;
+	return trouble != NULL ? dns_trouble(work, &trouble->dns.status, trouble->dns.retry_after) : CM_FATE_NEXT;
+}
+
+/* ---- changes on their way inside the provider ---- */
+
+/* Waits a little, then asks again in the same step. Too long is a failure of the order. */
+static CmFate
+not_yet(CmWork *work, const CmStatus *st, const char *what, int64 retry_after_s)
+{
+	static const int schedule[] = {500, 1000, 2000, 3000, 5000};
+	CmAcmeOrderRow *order = work->order;
+	char	   *words = cm_status_words(st);
+	int64		ms = schedule[Min(order->polls, lengthof(schedule) - 1)];
+
+	if (GetCurrentTimestamp() - order->step_since > PROPAGATION_MAX_US)
+		return cm_order_failed(work, words, NULL, true);
+	if (retry_after_s >= 0)
+		ms = Max(ms, Min(retry_after_s * 1000, RETRY_AFTER_MAX_MS));
+	cm_acme_order_count_poll(order->id);
+	cm_acme_certificate_message(order->certificate_id, psprintf("%s: %s", what, words));
+	return cm_work_again(work, ms, true);
+}
+
+CmFate
+cm_step_confirm_prepare(CmWork *work)
+{
+	CmDnsSide	side;
+	CmStatus	st = CM_STATUS_INIT;
+	int			count;
+	CmDnsRecordRow *records = cm_dns_record_list(work->order->id, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		bool		asked = false;
+		CmOp	   *op;
+
+		if (!is(records[i].state, "present") || records[i].change_id == NULL)
+			continue;
+		for (int j = 0; j < work->nops; j++)
+			asked = asked || strcmp(work->ops[j]->change_id, records[i].change_id) == 0;
+		if (asked)
+			continue;
+		if (work->nops == 0 && !cm_dns_side_load(records[i].provider_id, &side, &st))
+			return dns_trouble(work, &st, -1);
+		op = cm_dns_side_op(work, &side, CM_OP_CONFIRM);
+		op->zone = records[i].zone;
+		op->zone_id = records[i].zone_id;
+		op->change_id = records[i].change_id;
+	}
+	return work->nops > 0 ? CM_FATE_IO : cm_order_step(work, "propagate", NULL);
+}
+
+CmFate
+cm_step_confirm_apply(CmWork *work)
+{
+	CmOp	   *missing = NULL;
+
+	for (int i = 0; i < work->nops; i++)
+	{
+		if (work->ops[i]->dns.status.code == CM_OK)
+			cm_dns_record_set_confirmed(work->order->id, work->ops[i]->change_id);
+		else
+			missing = work->ops[i];
+	}
+	if (missing == NULL)
+		return CM_FATE_NEXT;
+	return not_yet(work, &missing->dns.status, "waits until the DNS provider has the TXT records at all its servers", missing->dns.retry_after);
 }
 
 /* ---- propagation ---- */
@@ -192,9 +262,8 @@ cm_step_propagate_prepare(CmWork *work)
 		if (!is(records[i].state, "present"))
 			continue;
 		if (work->nops == 0 && !cm_dns_side_load(records[i].provider_id, &side, &st))
-			return dns_trouble(work, &st);
-		op = cm_work_op(work, CM_OP_VISIBLE);
-		op->config = side.config;
+			return dns_trouble(work, &st, -1);
+		op = cm_dns_side_op(work, &side, CM_OP_VISIBLE);
 		op->zone = records[i].zone;
 		op->name = records[i].name;
 		op->value = records[i].value;
@@ -206,10 +275,7 @@ cm_step_propagate_prepare(CmWork *work)
 CmFate
 cm_step_propagate_apply(CmWork *work)
 {
-	static const int schedule[] = {500, 1000, 2000, 3000, 5000};
-	CmAcmeOrderRow *order = work->order;
 	const CmStatus *missing = NULL;
-	char	   *words;
 
 	for (int i = 0; i < work->nops; i++)
 	{
@@ -218,14 +284,7 @@ cm_step_propagate_apply(CmWork *work)
 		else
 			missing = &work->ops[i]->dns.status;
 	}
-	if (missing == NULL)
-		return CM_FATE_NEXT;
-	words = cm_status_words(missing);
-	if (GetCurrentTimestamp() - order->step_since > PROPAGATION_MAX_US)
-		return cm_order_failed(work, words, NULL, true);
-	cm_acme_order_count_poll(order->id);
-	cm_acme_certificate_message(order->certificate_id, psprintf("waits until the TXT records are at all name servers: %s", words));
-	return cm_work_again(work, schedule[Min(order->polls, lengthof(schedule) - 1)], true);
+	return missing != NULL ? not_yet(work, missing, "waits until the TXT records are at all name servers", -1) : CM_FATE_NEXT;
 }
 
 /* ---- challenges ---- */

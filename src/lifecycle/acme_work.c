@@ -36,6 +36,7 @@ free_op(void *object)
 
 	cm_buf_free(&op->reply.body);
 	cm_buf_free(&op->reply.headers);
+	free(op->dns.ids);
 }
 
 CmOp *
@@ -50,6 +51,7 @@ cm_work_op(CmWork *work, CmOpKind kind)
 	cm_buf_init(&op->reply.body, 0);
 	cm_buf_init(&op->reply.headers, 0);
 	op->reply.retry_after = -1;
+	op->dns.retry_after = -1;
 	own->object = op;
 	op->work = work;
 	op->kind = kind;
@@ -98,14 +100,35 @@ dns_done(CmDns01Result *result, void *arg)
 	CmOp	   *op = arg;
 
 	op->dns = *result;
+	result->ids = NULL;
 	answered(op);
+}
+
+static CmDns01Call
+dns_call(CmOp *op)
+{
+	CmDns01Call call = {
+		.loop = op->work->clients->loop,
+		.config = op->config,
+		.secret = op->secret,
+		.zone = op->zone,
+		.zone_id = op->zone_id,
+		.name = op->name,
+		.records = op->records,
+		.count = op->nrecords,
+		.change_id = op->change_id,
+		.done = dns_done,
+		.arg = op
+	};
+
+	return call;
 }
 
 static void
 start_op(CmOp *op)
 {
 	CmWork	   *work = op->work;
-	CmLoop	   *loop = work->clients->loop;
+	CmDns01Call call = dns_call(op);
 	CmStatus	st = CM_STATUS_INIT;
 	bool		started = false;
 
@@ -115,13 +138,16 @@ start_op(CmOp *op)
 			started = cm_acme_post(work->client->session, &op->request, acme_done, op, &st);
 			break;
 		case CM_OP_FIND_ZONE:
-			started = op->provider->find_zone(loop, op->config, op->secret, op->name, dns_done, op, &st);
+			started = op->provider->find_zone(&call, &st);
 			break;
 		case CM_OP_APPLY:
-			started = op->provider->apply(loop, op->config, op->secret, op->zone, op->records, op->nrecords, dns_done, op, &st);
+			started = op->provider->apply(&call, &st);
+			break;
+		case CM_OP_CONFIRM:
+			started = op->provider->confirm(&call, &st);
 			break;
 		case CM_OP_VISIBLE:
-			started = cm_dns01_visible(loop, op->config, op->zone, op->name, op->value, dns_done, op, &st);
+			started = cm_dns01_visible(call.loop, op->config, op->zone, op->name, op->value, dns_done, op, &st);
 			break;
 	}
 	if (started)
@@ -416,6 +442,17 @@ cm_dns_side_load(int64 provider_id, CmDnsSide *out, CmStatus *st)
 	return true;
 }
 
+CmOp *
+cm_dns_side_op(CmWork *work, const CmDnsSide *side, CmOpKind kind)
+{
+	CmOp	   *op = cm_work_op(work, kind);
+
+	op->provider = side->provider;
+	op->config = side->config;
+	op->secret = side->secret;
+	return op;
+}
+
 void
 cm_dns_side_ops(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int count, bool remove)
 {
@@ -424,19 +461,21 @@ cm_dns_side_ops(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, in
 	/* The list is sorted by zone. */
 	for (int i = 0; i < count; i++)
 	{
+		CmDns01Record *record;
+
 		if (op == NULL || strcmp(op->zone, records[i].zone) != 0)
 		{
-			op = cm_work_op(work, CM_OP_APPLY);
-			op->provider = side->provider;
-			op->config = side->config;
-			op->secret = side->secret;
+			op = cm_dns_side_op(work, side, CM_OP_APPLY);
 			op->zone = records[i].zone;
+			op->zone_id = records[i].zone_id;
 			op->records = MemoryContextAllocZero(work->step_context, sizeof(CmDns01Record) * count);
 			op->record_ids = MemoryContextAllocZero(work->step_context, sizeof(int64) * count);
 		}
-		op->records[op->nrecords].name = records[i].name;
-		op->records[op->nrecords].value = records[i].value;
-		op->records[op->nrecords].remove = remove;
+		record = &op->records[op->nrecords];
+		record->name = records[i].name;
+		record->value = records[i].value;
+		record->remove = remove;
+		record->id = records[i].record_id;
 		op->record_ids[op->nrecords++] = records[i].id;
 	}
 }

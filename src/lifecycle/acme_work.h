@@ -44,6 +44,7 @@ typedef enum CmOpKind
 	CM_OP_ACME,
 	CM_OP_FIND_ZONE,
 	CM_OP_APPLY,				/* records into a zone, or out of it */
+	CM_OP_CONFIRM,				/* has a change reached all servers of the provider? */
 	CM_OP_VISIBLE
 } CmOpKind;
 
@@ -62,6 +63,8 @@ typedef struct CmOp
 	const CmJson *config;
 	CmSlice		secret;
 	const char *zone;
+	const char *zone_id;
+	const char *change_id;
 	const char *name;
 	const char *value;
 	CmDns01Record *records;
@@ -70,7 +73,7 @@ typedef struct CmOp
 	/* what came back */
 	bool		answered;
 	CmAcmeReply reply;
-	CmDns01Result dns;
+	CmDns01Result dns;			/* its ids go with the operation */
 } CmOp;
 
 #define CM_WORK_MAX_OPS (2 * CM_ACME_MAX_IDENTIFIERS)
@@ -156,6 +159,8 @@ typedef struct CmDnsSide
 } CmDnsSide;
 
 extern bool cm_dns_side_load(int64 provider_id, CmDnsSide *out, CmStatus *st);
+/* A DNS operation of that provider. */
+extern CmOp *cm_dns_side_op(CmWork *work, const CmDnsSide *side, CmOpKind kind);
 /* One apply a zone for these records. */
 extern void cm_dns_side_ops(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int count, bool remove);
 
@@ -183,6 +188,8 @@ extern CmFate cm_step_authorize_prepare(CmWork *work);
 extern CmFate cm_step_authorize_apply(CmWork *work);
 extern CmFate cm_step_present_prepare(CmWork *work);
 extern CmFate cm_step_present_apply(CmWork *work);
+extern CmFate cm_step_confirm_prepare(CmWork *work);
+extern CmFate cm_step_confirm_apply(CmWork *work);
 extern CmFate cm_step_propagate_prepare(CmWork *work);
 extern CmFate cm_step_propagate_apply(CmWork *work);
 extern CmFate cm_step_challenge_prepare(CmWork *work);

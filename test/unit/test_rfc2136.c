@@ -355,8 +355,10 @@ apply_with(const char *pattern, int p, const char *secret, const char *zone, con
 	CmJson	   *config = json(config_text(pattern, p));
 	Got			got = {0};
 	CmStatus	st = CM_STATUS_INIT;
+	CmDns01Call call = {.loop = loop, .config = config, .secret = text_slice(secret), .zone = zone, .records = records, .count = count,
+		.done = on_result, .arg = &got};
 
-	if (!provider->apply(loop, config, text_slice(secret), zone, records, count, on_result, &got, &st))
+	if (!provider->apply(&call, &st))
 	{
 		got.done = true;
 		got.result.status = st;
@@ -385,8 +387,10 @@ find_zone(const char *pattern, const char *name)
 	CmJson	   *config = json(config_text(pattern, port));
 	Got			got = {0};
 	CmStatus	st = CM_STATUS_INIT;
+	CmDns01Call call = {.loop = loop, .config = config, .secret = text_slice(strstr(pattern, "key_name") != NULL ? SECRET : NULL), .name = name,
+		.done = on_result, .arg = &got};
 
-	if (!provider->find_zone(loop, config, text_slice(strstr(pattern, "key_name") != NULL ? SECRET : NULL), name, on_result, &got, &st))
+	if (!provider->find_zone(&call, &st))
 	{
 		got.done = true;
 		got.result.status = st;
@@ -501,11 +505,11 @@ test_check(void **state)
 static void
 test_add_and_remove(void **state)
 {
-	CmDns01Record both[] = {{NAME, "value-one", false}, {NAME, "value-two", false}};
-	CmDns01Record one_gone[] = {{NAME, "value-one", true}};
-	CmDns01Record all_gone[] = {{NAME, "value-one", true}, {NAME, "value-two", true}};
-	CmDns01Record swap[] = {{NAME, "value-two", true}, {NAME, "value-three", false}};
-	CmDns01Record three_gone[] = {{NAME, "value-three", true}};
+	CmDns01Record both[] = {{NAME, "value-one", false, NULL}, {NAME, "value-two", false, NULL}};
+	CmDns01Record one_gone[] = {{NAME, "value-one", true, NULL}};
+	CmDns01Record all_gone[] = {{NAME, "value-one", true, NULL}, {NAME, "value-two", true, NULL}};
+	CmDns01Record swap[] = {{NAME, "value-two", true, NULL}, {NAME, "value-three", false, NULL}};
+	CmDns01Record three_gone[] = {{NAME, "value-three", true, NULL}};
 
 	(void) state;
 	apply("example.test", both, 2);
@@ -533,8 +537,8 @@ test_add_and_remove(void **state)
 static void
 test_other_keys(void **state)
 {
-	CmDns01Record add = {"_acme-challenge.big.example.test", "v", false};
-	CmDns01Record gone = {"_acme-challenge.big.example.test", "v", true};
+	CmDns01Record add = {"_acme-challenge.big.example.test", "v", false, NULL};
+	CmDns01Record gone = {"_acme-challenge.big.example.test", "v", true, NULL};
 
 	(void) state;
 	assert_result(apply_with("{'server':'127.0.0.1:%d','key_name':'BIG.','key_algorithm':'hmac-sha512'}", port, SECRET "\n", "Example.Test.", &add, 1),
@@ -558,10 +562,10 @@ test_other_keys(void **state)
 static void
 test_other_zones(void **state)
 {
-	CmDns01Record elsewhere = {"_acme-challenge.elsewhere.test", "v", false};
-	CmDns01Record in_static = {"_acme-challenge.static.test", "v", false};
-	CmDns01Record mixed[] = {{NAME, "mixed", false}, {"_acme-challenge.static.test", "v", false}};
-	CmDns01Record add = {NAME, "v", false};
+	CmDns01Record elsewhere = {"_acme-challenge.elsewhere.test", "v", false, NULL};
+	CmDns01Record in_static = {"_acme-challenge.static.test", "v", false, NULL};
+	CmDns01Record mixed[] = {{NAME, "mixed", false, NULL}, {"_acme-challenge.static.test", "v", false, NULL}};
+	CmDns01Record add = {NAME, "v", false, NULL};
 
 	(void) state;
 	assert_result(apply_with(GOOD_CONFIG, port, SECRET, "elsewhere.test", &elsewhere, 1), CM_REFUSED, "zone \"elsewhere.test\"", "NOTAUTH");
@@ -578,8 +582,8 @@ test_other_zones(void **state)
 static void
 test_servers(void **state)
 {
-	CmDns01Record add = {NAME, "second server", false};
-	CmDns01Record gone = {NAME, "second server", true};
+	CmDns01Record add = {NAME, "second server", false, NULL};
+	CmDns01Record gone = {NAME, "second server", true, NULL};
 	char		pattern[256];
 	int64_t		begun = cm_monotonic_ms();
 
@@ -612,6 +616,7 @@ test_large_update(void **state)
 		records[i].name = NAME;
 		records[i].value = values[i];
 		records[i].remove = false;
+		records[i].id = NULL;
 	}
 	apply("example.test", records, 12);
 	look_up(NAME, "TXT");		/* comes over TCP, too */
@@ -674,8 +679,8 @@ test_configured_zone(void **state)
 static void
 test_visible(void **state)
 {
-	CmDns01Record add[] = {{NAME, "seen", false}, {NAME, "seen-too", false}};
-	CmDns01Record gone[] = {{NAME, "seen", true}, {NAME, "seen-too", true}};
+	CmDns01Record add[] = {{NAME, "seen", false, NULL}, {NAME, "seen-too", false, NULL}};
+	CmDns01Record gone[] = {{NAME, "seen", true, NULL}, {NAME, "seen-too", true, NULL}};
 	char		pattern[256];
 	CmDns01Result r;
 
@@ -706,8 +711,8 @@ test_visible(void **state)
 static void
 test_visible_by_resolver(void **state)
 {
-	CmDns01Record add = {"_acme-challenge.sub.example.test", "seen", false};
-	CmDns01Record gone = {"_acme-challenge.sub.example.test", "seen", true};
+	CmDns01Record add = {"_acme-challenge.sub.example.test", "seen", false, NULL};
+	CmDns01Record gone = {"_acme-challenge.sub.example.test", "seen", true, NULL};
 	char		pattern[256];
 
 	(void) state;
@@ -745,12 +750,14 @@ test_destroy(void **state)
 	CmJson	   *with_zone = json(config_text("{'server':'127.0.0.1:%d','zone':'example.test'}", silent_port));
 	CmJson	   *names = json(config_text("{'nameservers':'127.0.0.1:%d'}", silent_port));
 	CmJson	   *resolver = json(config_text("{'resolvers':'127.0.0.1:%d'}", silent_port));
-	CmDns01Record add = {NAME, "v", false};
+	CmDns01Record add = {NAME, "v", false, NULL};
+	CmDns01Call call = {.loop = other, .config = silent_server, .zone = "example.test", .name = NAME, .records = &add, .count = 1, .done = not_called};
 
 	(void) state;
-	assert_true(provider->apply(other, silent_server, cm_slice(NULL, 0), "example.test", &add, 1, not_called, NULL, NULL));
-	assert_true(provider->find_zone(other, silent_server, cm_slice(NULL, 0), NAME, not_called, NULL, NULL));
-	assert_true(provider->find_zone(other, with_zone, cm_slice(NULL, 0), NAME, not_called, NULL, NULL));
+	assert_true(provider->apply(&call, NULL));
+	assert_true(provider->find_zone(&call, NULL));
+	call.config = with_zone;
+	assert_true(provider->find_zone(&call, NULL));
 	assert_true(cm_dns01_visible(other, names, "example.test", NAME, "v", not_called, NULL, NULL));
 	assert_true(cm_dns01_visible(other, resolver, "example.test", NAME, "v", not_called, NULL, NULL));
 	assert_true(cm_loop_active(other) >= 5);
