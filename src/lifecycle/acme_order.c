@@ -94,9 +94,6 @@ cm_order_step(CmWork *work, const char *step, const char *status)
 CmFate
 cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
 {
-	static const int schedule[] = {300, 600, 1000, 2000, 3000, 5000, 8000, 13000, 15000};
-	int64		ms;
-
 	if (strcmp(work->order->step, step) != 0)
 	{
 		cm_acme_order_set_step(work->order->id, step, NULL);
@@ -104,16 +101,12 @@ cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
 	}
 	else
 	{
-		if (GetCurrentTimestamp() - work->order->step_since > ORDER_MAX_MS * 1000)
-			return cm_order_failed(work, "the CA did not get on with the order for a day", NULL, true);
+		if (GetCurrentTimestamp() - work->order->step_since > work->account->quirks.processing_max * USECS_PER_HOUR)
+			return cm_order_failed(work, "the CA did not get on with the order for too long", NULL, true);
 		cm_acme_order_count_poll(work->order->id);
 		work->order->polls++;
 	}
-	ms = schedule[Min(work->order->polls, lengthof(schedule) - 1)];
-	/* On a 200 it is a hint only: some CAs say a day and are ready in minutes. */
-	if (retry_after_s >= 0)
-		ms = Max(300, Min(retry_after_s * 1000, MINUTE_MS));
-	return cm_work_again(work, ms, true);
+	return cm_work_again(work, cm_acme_quirks_poll_ms(&work->account->quirks, work->order->polls, retry_after_s), true);
 }
 
 /* Where an order object of the CA leads to. Its URLs are stored. */

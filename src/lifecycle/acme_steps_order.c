@@ -11,8 +11,6 @@
 #include "store/acme_certificate.h"
 #include "utils/timestamp.h"
 
-/* Some CAs sign while we wait: Sectigo needs more than 45 s. */
-#define FINALIZE_TIMEOUT_MS 120000
 /* A leaf with its issuers; chains of big keys have some 20 KiB. */
 #define CHAIN_MAX (1024 * 1024)
 
@@ -201,7 +199,7 @@ cm_step_finalize_prepare(CmWork *work)
 	/* Laws L1 and L3: that we asked is committed before we ask; the CSR was long before. */
 	cm_acme_order_set_step(order->id, "finalize", "finalizing");
 	op = cm_work_acme(work, CM_ACME_URL, order->finalize_url, pstrdup(cm_buf_cstr(payload)));
-	op->request.timeout_ms = FINALIZE_TIMEOUT_MS;
+	op->request.timeout_ms = work->account->quirks.finalize_timeout;
 	return CM_FATE_IO;
 }
 

@@ -7,6 +7,7 @@
 #include "pg/query.h"
 #include "pg/wake.h"
 #include "store/acme_account.h"
+#include "store/acme_quirk.h"
 
 CmAcmeAccountRow *
 cm_acme_account_get(int64 id)
@@ -33,6 +34,7 @@ cm_acme_account_get(int64 id)
 	row->agreed = cm_rows_bool(&rows, 0, 9);
 	row->eab_kid = cm_rows_text(&rows, 0, 10);
 	row->eab_secret_id = cm_rows_int64(&rows, 0, 11);
+	cm_acme_quirks_load(row->ca_id, row->ca_config, &row->quirks);
 	return row;
 }
 

@@ -4,6 +4,8 @@
 #ifndef CM_STORE_ACME_ACCOUNT_H
 #define CM_STORE_ACME_ACCOUNT_H
 
+#include "acme/quirks.h"
+
 /* palloc'ed in the current context. */
 typedef struct CmAcmeAccountRow
 {
@@ -20,6 +22,7 @@ typedef struct CmAcmeAccountRow
 	bool		agreed;
 	char	   *eab_kid;		/* or NULL */
 	int64		eab_secret_id;
+	CmAcmeQuirks quirks;		/* in what its CA differs from others */
 } CmAcmeAccountRow;
 
 extern CmAcmeAccountRow *cm_acme_account_get(int64 id);	/* NULL when there is none */
