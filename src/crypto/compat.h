@@ -26,10 +26,11 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-/* ML-DSA, ML-KEM and SLH-DSA came with 3.5. */
-#if OPENSSL_VERSION_NUMBER >= 0x30500000L
-#define CM_OPENSSL_HAS_ML_DSA 1
-#endif
+/* Of the library that is there, not the one this was built with. */
+#define CM_OPENSSL_VERSION_TEXT() OpenSSL_version(OPENSSL_VERSION)
+
+/* OSSL_PKEY_PARAM_ML_DSA_SEED of 3.5. */
+#define CM_OSSL_PARAM_SEED "seed"
 
 /* Who reports a failed malloc (the caller, or CRYPTO_malloc itself) differs; the reason does not. */
 #define CM_ERR_IS_MEMORY(e) (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)

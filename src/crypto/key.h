@@ -2,7 +2,7 @@
  * key.h - key pairs: made, loaded, taken apart and used for signing.
  *
  * The private part leaves a CmKey only into a secret CmBuf. Private bytes are
- * the raw scalar (EC, fixed width), the seed (Ed25519) or PKCS#1 RSAPrivateKey
+ * the raw scalar (EC, fixed width), the seed or the raw bytes (Ed25519, Ed448, ML-DSA, SLH-DSA) or PKCS#1 RSAPrivateKey
  * DER (RSA): what sealing stores. Fetched algorithms and key generation
  * contexts are kept per process (made lazily, never in the postmaster).
  */
@@ -12,19 +12,7 @@
 #include "base/buf.h"
 #include "base/der.h"
 #include "base/status.h"
-
-typedef enum CmKeyAlg
-{
-	CM_KEY_NONE = 0,
-	CM_KEY_EC_P256,
-	CM_KEY_EC_P384,
-	CM_KEY_EC_P521,
-	CM_KEY_ED25519,
-	CM_KEY_RSA_2048,
-	CM_KEY_RSA_3072,
-	CM_KEY_RSA_4096,
-	CM_KEY_OTHER				/* a public key of another sort, seen in foreign certificates only */
-} CmKeyAlg;
+#include "crypto/sign_alg.h"
 
 #define CM_KEY_ALG_BIT(alg) (1u << (alg))
 
@@ -32,6 +20,7 @@ typedef struct CmKey CmKey;		/* an EVP_PKEY with its algorithm */
 
 extern bool cm_key_alg_parse(const char *name, CmKeyAlg *out, CmStatus *st);	/* "EC-P256" ..., any case; the error lists all names */
 extern const char *cm_key_alg_name(CmKeyAlg alg);
+extern bool cm_key_alg_is_rsa(CmKeyAlg alg);
 
 extern bool cm_key_generate(CmKeyAlg alg, CmKey **out, CmStatus *st);
 extern bool cm_key_from_private(CmKeyAlg alg, CmSlice private_bytes, CmSlice spki, CmKey **out, CmStatus *st);
@@ -45,14 +34,22 @@ extern bool cm_key_private_bytes(const CmKey *key, CmBuf *out, CmStatus *st);	/*
 extern bool cm_key_spki(const CmKey *key, CmBuf *out, CmStatus *st);	/* SubjectPublicKeyInfo DER, appended */
 /* What a JWK shows, big-endian, appended: EC x and y (fixed width), Ed25519 x and nothing, RSA n and e. */
 extern bool cm_key_public_numbers(const CmKey *key, CmBuf *first, CmBuf *second, CmStatus *st);
+extern bool cm_key_pkcs8(const CmKey *key, CmBuf *out, CmStatus *st);	/* DER; out must be secret */
 extern bool cm_key_pkcs8_pem(const CmKey *key, CmBuf *out, CmStatus *st);	/* out must be secret */
-/* Algorithm of an SPKI, told from its bytes; also refuses weak keys (RSA < 2048 bits or above 8192, even or small exponent, points not on the curve are left to cm_key_from_spki). */
+/* Algorithm of an SPKI, told from its bytes; also refuses weak keys (RSA < 2048 bits or above 8192, even or small exponent, primes of a known flaw), points not on the curve are left to cm_key_from_spki). */
 extern bool cm_key_spki_alg(CmSlice spki, CmKeyAlg *alg, CmStatus *st);
 
-/* The AlgorithmIdentifier (DER) this key signs certificates with: ecdsa-with-SHA256/384/512 by curve, Ed25519, sha256WithRSAEncryption. */
-extern CmSlice cm_sign_algorithm(CmKeyAlg alg);
+/* What the key signs with: that of cm_sign_alg_default, or what it was told. */
+extern CmSignAlg cm_key_sign_alg(const CmKey *key);
+extern CmSlice cm_key_sign_algorithm(const CmKey *key);	/* its AlgorithmIdentifier (DER) */
+extern bool cm_key_set_sign_alg(CmKey *key, CmSignAlg alg, CmStatus *st);
 /* Signs with that algorithm; the signature as X.509 carries it, appended. */
 extern bool cm_sign(const CmKey *key, CmSlice message, CmBuf *signature, CmStatus *st);
-extern bool cm_verify(const CmKey *key, CmSlice message, CmSlice signature, CmStatus *st);	/* CM_MISMATCH when it is not of this key */
+/* CM_MISMATCH when it is not of this key. cm_verify: by the default algorithm of the key. */
+extern bool cm_verify(const CmKey *key, CmSlice message, CmSlice signature, CmStatus *st);
+extern bool cm_verify_with(const CmKey *key, CmSignAlg alg, CmSlice message, CmSlice signature, CmStatus *st);
+
+/* PKCS#8 or PKCS#1 of an RSA-4096 key has 2.4 kB; what is larger than this is no private key. */
+#define CM_KEY_PRIVATE_MAX 65536
 
 #endif

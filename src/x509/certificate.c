@@ -15,9 +15,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/x509.h>
-
 #include "base/encode.h"
 #include "crypto/digest.h"
 #include "x509/usage.h"
@@ -445,43 +442,21 @@ cm_certificate_parse(CmSlice der, CmCertificate *out, CmStatus *st)
 
 /* ---- links ---- */
 
-/* For signatures that our own keys would not make, such as ecdsa-with-SHA384 of a P-256 key: OpenSSL reads the algorithm. */
-static bool
-verify_any(const CmCertificate *cert, const CmCertificate *issuer, CmStatus *st)
-{
-	const unsigned char *p = cert->der.data;
-	const unsigned char *q = issuer->spki.data;
-	X509	   *x509;
-	EVP_PKEY   *key;
-	int			verdict = -1;
-
-	ERR_clear_error();
-	x509 = d2i_X509(NULL, &p, (long) cert->der.len);
-	key = d2i_PUBKEY(NULL, &q, (long) issuer->spki.len);
-	if (x509 != NULL && key != NULL)
-		verdict = X509_verify(x509, key);
-	EVP_PKEY_free(key);
-	X509_free(x509);
-	if (verdict == 1)
-		return true;
-	(void) cm_fail_crypto(st, "signature of the certificate does not verify");
-	if (verdict == 0 && st != NULL)
-		st->code = CM_MISMATCH;
-	return false;
-}
-
 static bool
 verify_signature(const CmCertificate *cert, const CmCertificate *issuer, CmStatus *st)
 {
-	CmSlice		usual = cm_sign_algorithm(issuer->key_alg);
+	CmSignAlg	alg;
+	CmKeyAlg	own;
 	CmKey	   *key;
 	bool		ok;
 
-	if (usual.len == 0 || !cm_slice_equal(cert->signature_alg, usual))
-		return verify_any(cert, issuer, st);
+	if (!cm_sign_alg_read(cert->signature_alg, "certificate", &alg, &own, st))
+		return false;
+	if (alg == CM_SIGN_OWN && own != issuer->key_alg)
+		return cm_fail(st, CM_MISMATCH, "signature of the certificate does not go with the key of its issuer");
 	if (!cm_key_from_spki(issuer->spki, &key, st))
 		return false;
-	ok = cm_verify(key, cert->tbs, cert->signature, st);
+	ok = cm_verify_with(key, alg, cert->tbs, cert->signature, st);
 	cm_key_free(key);
 	return ok;
 }

@@ -249,10 +249,9 @@ put_extensions(CmBuf *out, const CmCrl *crl)
 
 /* TBSCertList, appended to out. The entries are given back as soon as they are copied. */
 static void
-put_tbs(CmBuf *out, CmCrl *crl)
+put_tbs(CmBuf *out, CmCrl *crl, CmSlice algorithm)
 {
 	static const uint8_t version_2[] = {0x02, 1, 1};
-	CmSlice		algorithm = cm_sign_algorithm(crl->issuer_alg);
 	size_t		tbs = cm_der_open(out, CM_DER_SEQUENCE);
 
 	cm_buf_append(out, version_2, sizeof(version_2));
@@ -273,7 +272,7 @@ cm_crl_finish(CmCrl *crl, const CmKey *issuer, CmBuf *der, CmStatus *st)
 {
 	/* The frame and the largest signature (RSA-4096) with room to spare: the list is not moved while it is closed. */
 	const size_t frame = 2048;
-	CmSlice		algorithm = cm_sign_algorithm(crl->issuer_alg);
+	CmSlice		algorithm = cm_key_sign_algorithm(issuer);
 	size_t		start = der->len;
 	size_t		outer;
 	size_t		signature;
@@ -289,7 +288,7 @@ cm_crl_finish(CmCrl *crl, const CmKey *issuer, CmBuf *der, CmStatus *st)
 
 	outer = cm_der_open(der, CM_DER_SEQUENCE);
 	tbs = der->len;
-	put_tbs(der, crl);
+	put_tbs(der, crl, algorithm);
 	if (!der->failed)
 	{
 		CmSlice		message = cm_slice(der->data + tbs, der->len - tbs);

@@ -18,7 +18,6 @@
 #include "x509/san.h"
 #include "x509/usage.h"
 
-#include <limits.h>
 #include <string.h>
 
 /* Base64 takes 4/3; the rest is room for what "openssl req -text" writes above the block. */
@@ -115,193 +114,40 @@ cm_csr_from_text(CmSlice text, CmBuf *der, CmStatus *st)
 	return ok;
 }
 
-/* ---- signature algorithms ---- */
-
-typedef enum KeyKind
-{
-	KIND_NONE,
-	KIND_EC,
-	KIND_ED25519,
-	KIND_RSA
-} KeyKind;
-
-typedef struct SignatureAlg
-{
-	uint8_t		oid[10];		/* content */
-	uint8_t		len;
-	KeyKind		kind;			/* KIND_NONE: not taken */
-	int			hash;			/* bits; 0: the algorithm has its own */
-	const char *name;
-} SignatureAlg;
-
-#define PKCS1(n) {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, (n)}, 9
-#define ECDSA(n) {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, (n)}, 8
-
-/* Those with KIND_NONE are here to be called by name when they are refused. */
-static const SignatureAlg signature_algs[] = {
-	{ECDSA(2), KIND_EC, 256, "ecdsa-with-SHA256"},
-	{ECDSA(3), KIND_EC, 384, "ecdsa-with-SHA384"},
-	{ECDSA(4), KIND_EC, 512, "ecdsa-with-SHA512"},
-	{{0x2b, 0x65, 0x70}, 3, KIND_ED25519, 0, "Ed25519"},
-	{PKCS1(11), KIND_RSA, 256, "sha256WithRSAEncryption"},
-	{PKCS1(12), KIND_RSA, 384, "sha384WithRSAEncryption"},
-	{PKCS1(13), KIND_RSA, 512, "sha512WithRSAEncryption"},
-	{PKCS1(2), KIND_NONE, 128, "md2WithRSAEncryption"},
-	{PKCS1(4), KIND_NONE, 128, "md5WithRSAEncryption"},
-	{PKCS1(5), KIND_NONE, 160, "sha1WithRSAEncryption"},
-	{{0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01}, 7, KIND_NONE, 160, "ecdsa-with-SHA1"},
-	{{0x2b, 0x0e, 0x03, 0x02, 0x1d}, 5, KIND_NONE, 160, "sha1WithRSASignature"},
-	{PKCS1(10), KIND_NONE, 0, "RSASSA-PSS"},
-};
-
-#define SIGNATURE_ALG_COUNT (sizeof(signature_algs) / sizeof(signature_algs[0]))
-
-static bool
-fail_algorithm(const SignatureAlg *alg, CmSlice oid, CmStatus *st)
-{
-	char		dotted[128];
-
-	if (alg != NULL && alg->hash != 0)
-	{
-		(void) cm_fail(st, CM_POLICY, "certificate request is signed with \"%s\", which is too weak", alg->name);
-		return cm_fail_detail(st, "Requests must be signed with SHA-256, SHA-384, SHA-512 or Ed25519.");
-	}
-	if (alg == NULL && !cm_der_oid_text(oid, dotted, sizeof(dotted)))
-		return fail_malformed(st, "The signature algorithm is not an object identifier.");
-	(void) cm_fail(st, CM_UNSUPPORTED, "signature algorithm \"%s\" of the certificate request is not supported",
-				   alg == NULL ? dotted : alg->name);
-	return cm_fail_detail(st, "Supported are ECDSA and RSA PKCS #1 v1.5 with SHA-256, SHA-384 or SHA-512, and Ed25519.");
-}
-
-static bool
-read_algorithm(CmSlice identifier, const SignatureAlg **out, CmStatus *st)
-{
-	const SignatureAlg *alg = NULL;
-	CmSlice		rest = identifier;
-	CmDer		oid;
-	CmDer		v;
-	size_t		i;
-
-	if (!cm_der_expect(&rest, CM_DER_OID, &oid))
-		return fail_malformed(st, "The signature algorithm is not well formed.");
-	for (i = 0; i < SIGNATURE_ALG_COUNT && alg == NULL; i++)
-	{
-		if (cm_slice_equal(oid.content, cm_slice(signature_algs[i].oid, signature_algs[i].len)))
-			alg = &signature_algs[i];
-	}
-	if (alg == NULL || alg->kind == KIND_NONE)
-		return fail_algorithm(alg, oid.content, st);
-
-	/* RFC 5758, RFC 8410: no parameters; RFC 4055: NULL, and take absent ones too. */
-	if (alg->kind == KIND_RSA && rest.len > 0 &&
-		(!cm_der_expect(&rest, CM_DER_NULL, &v) || v.content.len != 0))
-		return fail_malformed(st, "The parameters of the signature algorithm must be NULL.");
-	if (rest.len != 0)
-		return fail_malformed(st, "The signature algorithm has parameters that it must not have.");
-	*out = alg;
-	return true;
-}
-
-static KeyKind
-key_kind(CmKeyAlg alg)
-{
-	switch (alg)
-	{
-		case CM_KEY_EC_P256:
-		case CM_KEY_EC_P384:
-		case CM_KEY_EC_P521:
-			return KIND_EC;
-		case CM_KEY_ED25519:
-			return KIND_ED25519;
-		case CM_KEY_RSA_2048:
-		case CM_KEY_RSA_3072:
-		case CM_KEY_RSA_4096:
-			return KIND_RSA;
-		default:
-			return KIND_NONE;
-	}
-}
-
-/* The hash that cm_verify takes for a key (key.h, cm_sign_algorithm). */
-static int
-default_hash(CmKeyAlg alg)
-{
-	switch (alg)
-	{
-		case CM_KEY_ED25519:
-			return 0;
-		case CM_KEY_EC_P384:
-			return 384;
-		case CM_KEY_EC_P521:
-			return 512;
-		default:
-			return 256;
-	}
-}
-
 /* ---- proof of possession ---- */
 
-/* The rare way, for a hash that cm_verify does not take with this key; slow (d2i_PUBKEY), but the only one that leaves key.c alone. */
 static bool
-verify_other_hash(CmSlice spki, int hash, CmSlice message, CmSlice signature, CmStatus *st)
-{
-	const EVP_MD *md = hash == 256 ? EVP_sha256() : hash == 384 ? EVP_sha384() : EVP_sha512();
-	const unsigned char *p = spki.data;
-	EVP_MD_CTX *ctx = NULL;
-	EVP_PKEY   *key;
-	bool		ready;
-	bool		good = false;
-
-	ERR_clear_error();
-	key = d2i_PUBKEY(NULL, &p, (long) spki.len);
-	if (key != NULL && p == spki.data + spki.len)
-		ctx = EVP_MD_CTX_new();
-	ready = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1;
-	if (ready)
-		good = EVP_DigestVerify(ctx, signature.data, signature.len, message.data, message.len) == 1;
-	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(key);
-	if (!ready)
-		return cm_fail_crypto(st, "could not verify the signature of the certificate request");
-
-	/* A signature that is not even well formed (a negative result) is not of this key either. */
-	ERR_clear_error();
-	return good || cm_fail(st, CM_MISMATCH, "signature does not match");
-}
-
-static bool
-verify_default_hash(CmSlice spki, CmSlice message, CmSlice signature, CmStatus *st)
+verify(CmSlice spki, CmSignAlg alg, CmSlice message, CmSlice signature, CmStatus *st)
 {
 	CmKey	   *key = NULL;
 	bool		ok;
 
 	if (!cm_key_from_spki(spki, &key, st))
 		return false;
-	ok = cm_verify(key, message, signature, st);
+	ok = cm_verify_with(key, alg, message, signature, st);
 	cm_key_free(key);
 	return ok;
 }
 
 static bool
-check_possession(const CmCsr *csr, CmSlice info, const SignatureAlg *alg, CmSlice signature, CmStatus *st)
+check_possession(const CmCsr *csr, CmSlice info, CmSignAlg alg, CmKeyAlg own, CmSlice signature, CmStatus *st)
 {
 	CmStatus	why = CM_STATUS_INIT;
+	const char *name = cm_sign_alg_name(alg, own);
 
-	if (alg->kind != key_kind(csr->key_alg))
+	if (alg == CM_SIGN_OWN ? own != csr->key_alg : !cm_sign_alg_fits(alg, csr->key_alg))
 	{
 		(void) cm_fail(st, CM_MISMATCH, "proof of possession failed");
 		return cm_fail_detail(st, "The signature algorithm \"%s\" of the certificate request does not fit its key (%s).",
-							  alg->name, cm_key_alg_name(csr->key_alg));
+							  name, cm_key_alg_name(csr->key_alg));
 	}
-	if (alg->hash == default_hash(csr->key_alg)
-		? verify_default_hash(csr->spki, info, signature, &why)
-		: verify_other_hash(csr->spki, alg->hash, info, signature, &why))
+	if (verify(csr->spki, alg, info, signature, &why))
 		return true;
 	if (why.code == CM_MISMATCH)
 	{
 		(void) cm_fail(st, CM_MISMATCH, "proof of possession failed");
 		return cm_fail_detail(st, "The signature (%s) of the certificate request was not made by the key in it (%s).",
-							  alg->name, cm_key_alg_name(csr->key_alg));
+							  name, cm_key_alg_name(csr->key_alg));
 	}
 	(void) cm_fail(st, why.code, "%s", why.reason);
 	return cm_fail_detail(st, "%s", why.detail);
@@ -564,7 +410,7 @@ read_info(CmSlice info, CmCsr *csr, CmStatus *st)
 		return fail_malformed(st, "Its attributes are not well formed.");
 	if (!cm_key_spki_alg(csr->spki, &csr->key_alg, st))
 		return false;
-	if (key_kind(csr->key_alg) == KIND_NONE)
+	if (cm_sign_alg_default(csr->key_alg) == CM_SIGN_NONE)
 	{
 		(void) cm_fail(st, CM_UNSUPPORTED, "public key of the certificate request is not supported");
 		return cm_fail_detail(st, "Supported are EC-P256, EC-P384, EC-P521, Ed25519 and RSA-2048, RSA-3072, RSA-4096.");
@@ -575,7 +421,8 @@ read_info(CmSlice info, CmCsr *csr, CmStatus *st)
 bool
 cm_csr_parse(CmSlice der, CmCsr *out, CmStatus *st)
 {
-	const SignatureAlg *alg = NULL;
+	CmSignAlg	alg;
+	CmKeyAlg	own;
 	CmSlice		rest = der;
 	CmDer		csr;
 	CmDer		info;
@@ -602,9 +449,9 @@ cm_csr_parse(CmSlice der, CmCsr *out, CmStatus *st)
 	signature = cm_slice(bits.content.data + 1, bits.content.len - 1);
 
 	/* The signature last: it is what costs. */
-	return read_algorithm(identifier.content, &alg, st) &&
+	return cm_sign_alg_read(identifier.whole, "certificate request", &alg, &own, st) &&
 		read_info(info.content, out, st) &&
-		check_possession(out, info.whole, alg, signature, st);
+		check_possession(out, info.whole, alg, own, signature, st);
 }
 
 /* ---- making one ---- */
@@ -690,7 +537,7 @@ cm_csr_build(const CmKey *key, CmSlice subject, CmSlice sans, bool ca, int path_
 {
 	CmBuf		info;
 	CmBuf		work;			/* the public key, then the signature */
-	CmSlice		alg = cm_sign_algorithm(cm_key_alg(key));
+	CmSlice		alg = cm_key_sign_algorithm(key);
 	size_t		start = der->len;
 	size_t		mark;
 	bool		ok;

@@ -403,7 +403,7 @@ put_tbs(CmBuf *out, const CmTbs *tbs, CmSlice algorithm, CmStatus *st)
 bool
 cm_tbs_build(const CmTbs *tbs, CmBuf *out, CmStatus *st)
 {
-	CmSlice		algorithm = cm_sign_algorithm(tbs->issuer_alg);
+	CmSlice		algorithm = tbs->signature_algorithm.len > 0 ? tbs->signature_algorithm : cm_sign_algorithm(tbs->issuer_alg);
 	size_t		start = out->len;
 
 	if (algorithm.len == 0)
@@ -443,7 +443,7 @@ tbs_algorithm(CmSlice tbs, CmSlice *algorithm)
 bool
 cm_certificate_sign(const CmKey *issuer, CmSlice tbs, CmBuf *out, CmStatus *st)
 {
-	CmSlice		algorithm = cm_sign_algorithm(cm_key_alg(issuer));
+	CmSlice		algorithm = cm_key_sign_algorithm(issuer);
 	CmSlice		inside;
 	size_t		start = out->len;
 	size_t		outer;
@@ -454,7 +454,7 @@ cm_certificate_sign(const CmKey *issuer, CmSlice tbs, CmBuf *out, CmStatus *st)
 	if (algorithm.len == 0 || !cm_slice_equal(inside, algorithm))
 	{
 		(void) cm_fail(st, CM_MISMATCH, "certificate names another signature algorithm than the issuer's key has");
-		return cm_fail_detail(st, "The issuer's key is %s.", cm_key_alg_name(cm_key_alg(issuer)));
+		return cm_fail_detail(st, "The issuer's key (%s) signs with %s.", cm_key_alg_name(cm_key_alg(issuer)), cm_sign_alg_name(cm_key_sign_alg(issuer), cm_key_alg(issuer)));
 	}
 
 	outer = cm_der_open(out, CM_DER_SEQUENCE);

@@ -18,7 +18,8 @@
 typedef struct CmTbs
 {
 	CmSlice		serial;			/* big endian, positive */
-	CmKeyAlg	issuer_alg;		/* signature algorithm */
+	CmKeyAlg	issuer_alg;		/* of the issuer's key */
+	CmSlice		signature_algorithm;	/* AlgorithmIdentifier; empty: what such a key signs with by default */
 	CmSlice		issuer;			/* Name DER, the issuer certificate's subject byte for byte */
 	CmSlice		subject;		/* Name DER */
 	CmSlice		spki;
