@@ -40,6 +40,8 @@
 static void
 check_url(const char *what, const char *url)
 {
+	CmStatus	st = CM_STATUS_INIT;
+
 	if (url == NULL)
 		return;
 	if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0 && strncmp(url, "ldap://", 7) != 0) || strlen(url) > 1000)
@@ -47,6 +49,8 @@ check_url(const char *what, const char *url)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s \"%s\" is not a URL", what, url),
 				 errdetail("It must begin with http://, https:// or ldap:// and have at most 1000 characters.")));
+	if (!cm_url_check(url, what, &st))
+		cm_throw(&st, NULL);
 }
 
 static void
@@ -188,6 +192,7 @@ sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIs
 		tbs.ca_issuers_url = parent->ca_issuers_url;
 		tbs.ocsp_url = parent->ocsp_url;
 		tbs.crl_url = parent->crl_url;
+		tbs.url_values.ca = parent->name;
 	}
 	if (tbs.not_after <= timestamptz_to_time_t(now))
 		ereport(ERROR,
@@ -211,6 +216,8 @@ sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIs
 	policy.spki = spki;
 	policy.issuer = tbs.issuer;
 	policy.authority_key_id = tbs.authority_key_id;
+	if (parent)
+		policy.issuer_constraints = parent->name_constraints;
 	if (!cm_policy_check(cm_slice(bytes->data, bytes->len), &policy, &st) ||
 		!cm_certificate_sign(parent ? parent->key : own_key, cm_slice(bytes->data, bytes->len), der, &st))
 		cm_throw(&st, NULL);

@@ -114,6 +114,26 @@ check_usable(const CmCaRow *ca, int64 ca_id)
 				 errmsg("the key of certificate authority \"%s\" is not here", ca->name)));
 }
 
+static CmSlice
+name_constraints_of(const CmCertificate *cert)
+{
+	CmSlice		rest = cert->extensions;
+	CmExtension ext;
+	CmDer		list;
+
+	while (cm_extension_next(&rest, &ext))
+	{
+		if (cm_slice_equal(ext.oid, cm_slice("\x55\x1d\x1e", 3)))
+		{
+			/* What is no SEQUENCE is handed on as it is: the check finds it malformed and refuses every name. */
+			if (cm_der_expect(&ext.value, CM_DER_SEQUENCE, &list))
+				return list.content;
+			return ext.value;
+		}
+	}
+	return cm_slice(NULL, 0);
+}
+
 /* In the issuer's memory context. */
 static void
 fill_private(CmIssuer *issuer, const CmCaRow *ca)
@@ -131,6 +151,7 @@ fill_private(CmIssuer *issuer, const CmCaRow *ca)
 	issuer->not_before = cert.not_before;
 	issuer->not_after = cert.not_after;
 	issuer->path_length = cert.path_length;
+	issuer->name_constraints = name_constraints_of(&cert);
 	config = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), 65536, &st);
 	if (config == NULL)
 		cm_throw(&st, NULL);

@@ -357,6 +357,7 @@ check_policy(const CmWanted *w, const CmIssuer *issuer, const CmTbs *tbs, CmSlic
 	policy.spki = tbs->spki;
 	policy.issuer = issuer->subject;
 	policy.authority_key_id = issuer->key_identifier;
+	policy.issuer_constraints = issuer->name_constraints;
 	if (!cm_policy_check(bytes, &policy, &st))
 		cm_throw(&st, NULL);
 }
@@ -386,6 +387,7 @@ put_private(const CmWanted *w, CmIssuer *issuer, const CmSubjectKey *key, int64 
 	tbs.ca_issuers_url = issuer->ca_issuers_url;
 	tbs.ocsp_url = issuer->ocsp_url;
 	tbs.crl_url = issuer->crl_url;
+	tbs.url_values.ca = issuer->name;
 	if (!cm_tbs_build(&tbs, bytes, &st))
 		cm_throw(&st, NULL);
 	check_policy(w, issuer, &tbs, cm_slice(bytes->data, bytes->len));

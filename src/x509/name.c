@@ -198,6 +198,43 @@ cm_utf8_put_escaped(CmBuf *out, CmSlice text, bool ascii)
 	}
 }
 
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool
+cm_utf8_unescape(const char *text, CmBuf *out)
+{
+	const char *p = text;
+
+	while (*p != '\0')
+	{
+		if (*p != '\\')
+			(void) cm_buf_append_byte(out, (uint8_t) *p++);
+		else if (p[1] == '\\')
+		{
+			(void) cm_buf_append_byte(out, '\\');
+			p += 2;
+		}
+		else if (hex_value(p[1]) >= 0 && hex_value(p[2]) >= 0)
+		{
+			(void) cm_buf_append_byte(out, (uint8_t) (hex_value(p[1]) * 16 + hex_value(p[2])));
+			p += 3;
+		}
+		else
+			return false;
+	}
+	return true;
+}
+
 static void
 put_utf8(CmBuf *out, uint32_t code)
 {
@@ -419,18 +456,6 @@ skip_spaces(NameParser *ps)
 {
 	while (*ps->pos == ' ')
 		ps->pos++;
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The two or three characters of an escape, pos being at the backslash. */

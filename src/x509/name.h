@@ -26,6 +26,8 @@ extern bool cm_name_check(CmSlice der, CmStatus *st);
 extern bool cm_utf8_check(CmSlice text, size_t *chars);
 /* Appends foreign text as valid, printable UTF-8: a backslash is doubled; controls, invisible characters, bytes that are not UTF-8 (or not ASCII, when ascii) become \XX. */
 extern void cm_utf8_put_escaped(CmBuf *out, CmSlice text, bool ascii);
+/* Undoes it: "\\" is a backslash, "\XX" a byte; false for any other backslash. Appended. */
+extern bool cm_utf8_unescape(const char *text, CmBuf *out);
 /* OpenSSL's names of objects: short or long name to dotted OID, dotted OID to short name (NULL when it has none). */
 extern bool cm_oid_from_name(const char *name, char *dotted, size_t size);
 extern const char *cm_oid_name(const char *dotted);

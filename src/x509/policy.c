@@ -17,6 +17,7 @@
 #include "base/host.h"
 #include "x509/certificate.h"
 #include "x509/name.h"
+#include "x509/policy_internal.h"
 #include "x509/san.h"
 #include "x509/usage.h"
 
@@ -27,22 +28,8 @@
 /* Of a name in a message: two of them fit into the detail of a status. */
 #define SHOWN_MAX 200
 
-/* Dotted OIDs in messages. */
-#define OID_TEXT_MAX 128
-
-/* What the checks hand on to each other. */
-typedef struct Check
-{
-	const CmPolicy *policy;
-	CmCertificate cert;
-	CmBuf		sans;			/* the certificate's names, canonical */
-	CmStatus   *st;
-} Check;
-
-static bool deny(const Check *check, const char *fmt,...) CM_PRINTF(2, 3);
-
-static bool
-deny(const Check *check, const char *fmt,...)
+bool
+cm_policy_deny(const CmPolicyCheck *check, const char *fmt,...)
 {
 	char		detail[sizeof(check->st->detail)];
 	const char *holder = check->policy->holder;
@@ -105,11 +92,11 @@ show_time(int64_t t, char shown[SHOWN_MAX])
 	return shown;
 }
 
-static const char *
-show_oid(CmSlice oid, char shown[OID_TEXT_MAX])
+const char *
+cm_policy_show_oid(CmSlice oid, char shown[CM_POLICY_OID_TEXT_MAX])
 {
-	if (!cm_der_oid_text(oid, shown, OID_TEXT_MAX))
-		snprintf(shown, OID_TEXT_MAX, "(unreadable)");
+	if (!cm_der_oid_text(oid, shown, CM_POLICY_OID_TEXT_MAX))
+		snprintf(shown, CM_POLICY_OID_TEXT_MAX, "(unreadable)");
 	return shown;
 }
 
@@ -136,16 +123,16 @@ show_usages(uint32_t key_usage, CmSlice ext_key_usage, char shown[SHOWN_MAX])
 /* ---- serial, algorithm, issuer, times, subject ---- */
 
 static bool
-check_serial(const Check *check)
+check_serial(const CmPolicyCheck *check)
 {
 	CmSlice		serial = check->cert.serial;
 
 	/* The parser refuses negative ones and more than 20 octets. */
 	if (serial.len == 1 && serial.data[0] == 0)
-		return deny(check, "The serial number is zero.");
+		return cm_policy_deny(check, "The serial number is zero.");
 	/* External CAs may count as they like, and a short number is no proof of a poor one: of ours we know. */
 	if (!check->policy->foreign && serial.len < SERIAL_MIN)
-		return deny(check, "The serial number has %zu octets; %d to %d are allowed.", serial.len, SERIAL_MIN, SERIAL_MAX);
+		return cm_policy_deny(check, "The serial number has %zu octets; %d to %d are allowed.", serial.len, SERIAL_MIN, SERIAL_MAX);
 	return true;
 }
 
@@ -174,10 +161,10 @@ static const Algorithm algorithms[] = {
 };
 
 static bool
-check_algorithm(const Check *check)
+check_algorithm(const CmPolicyCheck *check)
 {
 	CmSlice		algorithm = check->cert.signature_alg;
-	char		shown[OID_TEXT_MAX];
+	char		shown[CM_POLICY_OID_TEXT_MAX];
 	CmDer		outer;
 	CmDer		oid;
 	size_t		i;
@@ -192,13 +179,13 @@ check_algorithm(const Check *check)
 		}
 	}
 	if (!cm_der_expect(&algorithm, CM_DER_SEQUENCE, &outer) || !cm_der_expect(&outer.content, CM_DER_OID, &oid))
-		return deny(check, "The signature algorithm is unreadable.");
-	return deny(check, "Signature algorithm %s is unknown or too weak; ECDSA and RSA with SHA-256 or better, and EdDSA, are allowed.",
-				show_oid(oid.content, shown));
+		return cm_policy_deny(check, "The signature algorithm is unreadable.");
+	return cm_policy_deny(check, "Signature algorithm %s is unknown or too weak; ECDSA and RSA with SHA-256 or better, and EdDSA, are allowed.",
+				cm_policy_show_oid(oid.content, shown));
 }
 
 static bool
-check_issuer(const Check *check)
+check_issuer(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	const CmCertificate *cert = &check->cert;
@@ -206,15 +193,15 @@ check_issuer(const Check *check)
 	char		wanted[SHOWN_MAX];
 
 	if (policy->issuer.len > 0 && !cm_slice_equal(cert->issuer, policy->issuer))
-		return deny(check, "The issuer is \"%s\" and must be \"%s\".", show_name(cert->issuer, has),
+		return cm_policy_deny(check, "The issuer is \"%s\" and must be \"%s\".", show_name(cert->issuer, has),
 					show_name(policy->issuer, wanted));
 	if (policy->authority_key_id.len > 0 && !cm_slice_equal(cert->authority_key_id, policy->authority_key_id))
-		return deny(check, "The authority key identifier is not the one of the issuer's key.");
+		return cm_policy_deny(check, "The authority key identifier is not the one of the issuer's key.");
 	return true;
 }
 
 static bool
-check_times(const Check *check)
+check_times(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	const CmCertificate *cert = &check->cert;
@@ -222,18 +209,18 @@ check_times(const Check *check)
 	char		bound[SHOWN_MAX];
 
 	if (cert->not_before > cert->not_after)
-		return deny(check, "The certificate ends before it begins.");
+		return cm_policy_deny(check, "The certificate ends before it begins.");
 	if (cert->not_before < policy->not_before)
-		return deny(check, "The certificate begins at %s, earlier than %s.", show_time(cert->not_before, has),
+		return cm_policy_deny(check, "The certificate begins at %s, earlier than %s.", show_time(cert->not_before, has),
 					show_time(policy->not_before, bound));
 	if (cert->not_after > policy->not_after)
-		return deny(check, "The certificate ends at %s, later than %s.", show_time(cert->not_after, has),
+		return cm_policy_deny(check, "The certificate ends at %s, later than %s.", show_time(cert->not_after, has),
 					show_time(policy->not_after, bound));
 	return true;
 }
 
 static bool
-check_subject(const Check *check)
+check_subject(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	const CmCertificate *cert = &check->cert;
@@ -241,11 +228,11 @@ check_subject(const Check *check)
 	char		wanted[SHOWN_MAX];
 
 	if (policy->check_subject && !cm_slice_equal(cert->subject, policy->subject))
-		return deny(check, "The subject is \"%s\" and must be \"%s\".", show_name(cert->subject, has),
+		return cm_policy_deny(check, "The subject is \"%s\" and must be \"%s\".", show_name(cert->subject, has),
 					show_name(policy->subject, wanted));
 	/* The empty Name is 30 00. */
 	if (cert->subject.len == 2 && (cert->ca || cert->sans.len == 0))
-		return deny(check, cert->ca ? "The subject of a CA certificate is empty." :
+		return cm_policy_deny(check, cert->ca ? "The subject of a CA certificate is empty." :
 					"There is neither a subject nor an alternative name.");
 	return true;
 }
@@ -253,7 +240,7 @@ check_subject(const Check *check)
 /* ---- names ---- */
 
 static bool
-check_sans(const Check *check)
+check_sans(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	CmSlice		names = cm_slice(check->sans.data, check->sans.len);
@@ -267,23 +254,23 @@ check_sans(const Check *check)
 	{
 		if (names.len == 0 || cm_san_check(names, &count, &inner))
 			return true;
-		return deny(check, "The subject alternative names are not valid: %s. %s", inner.reason, inner.detail);
+		return cm_policy_deny(check, "The subject alternative names are not valid: %s. %s", inner.reason, inner.detail);
 	}
 	rest = names;
 	while (rest.len > 0)
 	{
 		if (!cm_der_next(&rest, &name))
-			return deny(check, "The subject alternative names are unreadable.");
+			return cm_policy_deny(check, "The subject alternative names are unreadable.");
 		if (!cm_san_contains(policy->sans, name.whole))
-			return deny(check, "Name \"%s\" is not among the allowed names.", show_san(name.whole, shown));
+			return cm_policy_deny(check, "Name \"%s\" is not among the allowed names.", show_san(name.whole, shown));
 	}
 	rest = policy->sans;
 	while (policy->all_sans && rest.len > 0)
 	{
 		if (!cm_der_next(&rest, &name))
-			return deny(check, "The names that must be in the certificate are unreadable.");
+			return cm_policy_deny(check, "The names that must be in the certificate are unreadable.");
 		if (!cm_san_contains(names, name.whole))
-			return deny(check, "Name \"%s\" is missing.", show_san(name.whole, shown));
+			return cm_policy_deny(check, "Name \"%s\" is missing.", show_san(name.whole, shown));
 	}
 	return true;
 }
@@ -328,7 +315,7 @@ looks_like_host(const CmCertificate *cert, const char *text)
 
 /* One value of commonName. Clients of old fall back to it, so a host there must be an allowed one. */
 static bool
-check_common_name(const Check *check, const CmDer *value)
+check_common_name(const CmPolicyCheck *check, const CmDer *value)
 {
 	CmStatus	ignored = CM_STATUS_INIT;
 	char		text[CM_HOST_MAX + 1];
@@ -339,15 +326,15 @@ check_common_name(const Check *check, const CmDer *value)
 
 	/* Two octets a character (BMPString) or four would hide a host name from us, and a NUL from others. */
 	if (value->tag != CM_DER_UTF8STRING && value->tag != CM_DER_PRINTABLESTRING && value->tag != CM_DER_IA5STRING)
-		return deny(check, "The common name is of an unusual string type.");
+		return cm_policy_deny(check, "The common name is of an unusual string type.");
 	if (cn.len > 0 && memchr(cn.data, 0, cn.len) != NULL)
-		return deny(check, "The common name holds a zero octet.");
+		return cm_policy_deny(check, "The common name holds a zero octet.");
 	while (cn.len > 0 && cn.data[0] == ' ')
 		cn = cm_slice(cn.data + 1, cn.len - 1);
 	while (cn.len > 0 && cn.data[cn.len - 1] == ' ')
 		cn.len--;
 	if (cn.len >= sizeof(text))
-		return deny(check, "The common name is too long.");
+		return cm_policy_deny(check, "The common name is too long.");
 	memcpy(text, cn.data, cn.len);
 	text[cn.len] = '\0';
 	if (!looks_like_host(&check->cert, text))
@@ -360,12 +347,12 @@ check_common_name(const Check *check, const CmDer *value)
 	if (found)
 		return true;
 	cm_clean_text(shown, sizeof(shown), text, cn.len);
-	return deny(check, "The common name \"%s\" is not among the certificate's alternative names.", shown);
+	return cm_policy_deny(check, "The common name \"%s\" is not among the certificate's alternative names.", shown);
 }
 
 /* Every commonName of the subject, not just the one that people see. */
 static bool
-check_common_names(const Check *check)
+check_common_names(const CmPolicyCheck *check)
 {
 	CmSlice		common_name = cm_slice("\x55\x04\x03", 3);
 	CmSlice		rest = check->cert.subject;
@@ -377,19 +364,19 @@ check_common_names(const Check *check)
 	if (!check->policy->check_sans || check->policy->check_subject)
 		return true;
 	if (!cm_der_next(&rest, &name))
-		return deny(check, "The subject is unreadable.");
+		return cm_policy_deny(check, "The subject is unreadable.");
 	while (name.content.len > 0)
 	{
 		if (!cm_der_next(&name.content, &rdn))
-			return deny(check, "The subject is unreadable.");
+			return cm_policy_deny(check, "The subject is unreadable.");
 		while (rdn.content.len > 0)
 		{
 			if (!cm_der_next(&rdn.content, &pair) || !cm_der_next(&pair.content, &item))
-				return deny(check, "The subject is unreadable.");
+				return cm_policy_deny(check, "The subject is unreadable.");
 			if (!cm_slice_equal(item.content, common_name))
 				continue;
 			if (!cm_der_next(&pair.content, &item))
-				return deny(check, "The subject is unreadable.");
+				return cm_policy_deny(check, "The subject is unreadable.");
 			if (!check_common_name(check, &item))
 				return false;
 		}
@@ -400,7 +387,7 @@ check_common_names(const Check *check)
 /* ---- usages, key, CA ---- */
 
 static bool
-check_key_usage(const Check *check)
+check_key_usage(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	const CmCertificate *cert = &check->cert;
@@ -410,17 +397,17 @@ check_key_usage(const Check *check)
 	char		allowed[SHOWN_MAX];
 
 	if (!cert->ca && (cert->key_usage & CM_KU_KEY_CERT_SIGN) != 0)
-		return deny(check, "Key usage \"keyCertSign\" is for CA certificates only.");
+		return cm_policy_deny(check, "Key usage \"keyCertSign\" is for CA certificates only.");
 	if (cert->ca && (cert->key_usage & CM_KU_KEY_CERT_SIGN) == 0)
-		return deny(check, "The CA certificate does not have the key usage \"keyCertSign\".");
+		return cm_policy_deny(check, "The CA certificate does not have the key usage \"keyCertSign\".");
 	if (policy->any_usage)
 		return true;
 	if (excess != 0)
-		return deny(check, "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(excess, none, has),
+		return cm_policy_deny(check, "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(excess, none, has),
 					show_usages(policy->key_usage, none, allowed));
 	/* RFC 5280 4.2.1.3: without the extension a key is good for everything. */
 	if (!cert->has_key_usage && policy->key_usage != 0)
-		return deny(check, "There is no key usage, which would allow all of them; allowed are: %s.",
+		return cm_policy_deny(check, "There is no key usage, which would allow all of them; allowed are: %s.",
 					show_usages(policy->key_usage, none, allowed));
 	return true;
 }
@@ -439,7 +426,7 @@ is_in_oids(CmSlice oids, CmSlice oid)
 }
 
 static bool
-check_ext_key_usage(const Check *check)
+check_ext_key_usage(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	CmSlice		rest = check->cert.ext_key_usage;
@@ -450,14 +437,14 @@ check_ext_key_usage(const Check *check)
 	if (policy->any_usage)
 		return true;
 	if (rest.len == 0 && policy->ext_key_usage.len > 0)
-		return deny(check, "There is no extended key usage, which would allow all of them; allowed are: %s.",
+		return cm_policy_deny(check, "There is no extended key usage, which would allow all of them; allowed are: %s.",
 					show_usages(0, policy->ext_key_usage, allowed));
 	while (rest.len > 0)
 	{
 		if (!cm_der_next(&rest, &oid))
-			return deny(check, "The extended key usage is unreadable.");
+			return cm_policy_deny(check, "The extended key usage is unreadable.");
 		if (!is_in_oids(policy->ext_key_usage, oid.whole))
-			return deny(check, "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, oid.whole, has),
+			return cm_policy_deny(check, "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, oid.whole, has),
 						show_usages(0, policy->ext_key_usage, allowed));
 	}
 	return true;
@@ -491,7 +478,7 @@ is_rsa(CmSlice spki)
 }
 
 static bool
-check_key(const Check *check)
+check_key(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	CmSlice		spki = check->cert.spki;
@@ -500,133 +487,34 @@ check_key(const Check *check)
 	CmKeyAlg	alg;
 
 	if (policy->spki.len > 0 && !cm_slice_equal(spki, policy->spki))
-		return deny(check, "The public key is not the one that was asked for.");
+		return cm_policy_deny(check, "The public key is not the one that was asked for.");
 	if (!cm_key_spki_alg(spki, &alg, &inner))
-		return deny(check, "The public key is not acceptable: %s. %s", inner.reason, inner.detail);
+		return cm_policy_deny(check, "The public key is not acceptable: %s. %s", inner.reason, inner.detail);
 	if (policy->key_algs != 0 && (policy->key_algs & CM_KEY_ALG_BIT(alg)) == 0)
-		return deny(check, "Key algorithm %s is not among the allowed ones: %s.",
+		return cm_policy_deny(check, "Key algorithm %s is not among the allowed ones: %s.",
 					alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), show_key_algs(policy->key_algs, allowed));
 	/* Whether a key of an unknown kind is weak nobody can tell; an external CA that certified it is taken at its word. */
 	if (policy->key_algs == 0 && alg == CM_KEY_OTHER && !is_rsa(spki) && !policy->foreign)
-		return deny(check, "The public key is of an unknown kind; allowed are: %s.", show_key_algs(~0u, allowed));
+		return cm_policy_deny(check, "The public key is of an unknown kind; allowed are: %s.", show_key_algs(~0u, allowed));
 	return true;
 }
 
 static bool
-check_ca(const Check *check)
+check_ca(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
 	const CmCertificate *cert = &check->cert;
 
 	if (cert->ca && !policy->ca)
-		return deny(check, "It would be a CA certificate.");
+		return cm_policy_deny(check, "It would be a CA certificate.");
 	if (!cert->ca && policy->ca)
-		return deny(check, "It is not a CA certificate.");
+		return cm_policy_deny(check, "It is not a CA certificate.");
 	if (!cert->ca || policy->max_path_length < 0)
 		return true;
 	if (cert->path_length < 0)
-		return deny(check, "The path length is not limited; at most %d is allowed.", policy->max_path_length);
+		return cm_policy_deny(check, "The path length is not limited; at most %d is allowed.", policy->max_path_length);
 	if (cert->path_length > policy->max_path_length)
-		return deny(check, "The path length is %d; at most %d is allowed.", cert->path_length, policy->max_path_length);
-	return true;
-}
-
-/* ---- extensions ---- */
-
-typedef enum Origin
-{
-	ORIGIN_ANY,					/* tbs.c writes it */
-	ORIGIN_FOREIGN,				/* only external CAs do */
-	ORIGIN_FOREIGN_CA			/* only they, and for CAs */
-} Origin;
-
-typedef struct KnownExtension
-{
-	const char *oid;			/* content */
-	size_t		len;
-	Origin		origin;
-} KnownExtension;
-
-#define EXTENSION(oid, origin) {oid, sizeof(oid) - 1, origin}
-
-static const KnownExtension known_extensions[] = {
-	EXTENSION("\x55\x1d\x13", ORIGIN_ANY),	/* basicConstraints */
-	EXTENSION("\x55\x1d\x0f", ORIGIN_ANY),	/* keyUsage */
-	EXTENSION("\x55\x1d\x25", ORIGIN_ANY),	/* extKeyUsage */
-	EXTENSION("\x55\x1d\x0e", ORIGIN_ANY),	/* subjectKeyIdentifier */
-	EXTENSION("\x55\x1d\x23", ORIGIN_ANY),	/* authorityKeyIdentifier */
-	EXTENSION("\x55\x1d\x11", ORIGIN_ANY),	/* subjectAltName */
-	EXTENSION("\x55\x1d\x1f", ORIGIN_ANY),	/* cRLDistributionPoints */
-	EXTENSION("\x2b\x06\x01\x05\x05\x07\x01\x01", ORIGIN_ANY),	/* authorityInfoAccess */
-	EXTENSION("\x55\x1d\x20", ORIGIN_FOREIGN),	/* certificatePolicies */
-	EXTENSION("\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02", ORIGIN_FOREIGN),	/* SCT list, 1.3.6.1.4.1.11129.2.4.2 */
-	EXTENSION("\x55\x1d\x2e", ORIGIN_FOREIGN),	/* freshestCRL */
-	EXTENSION("\x2b\x06\x01\x05\x05\x07\x01\x18", ORIGIN_FOREIGN),	/* TLS feature, RFC 7633 */
-	EXTENSION("\x55\x1d\x12", ORIGIN_FOREIGN),	/* issuerAltName */
-	EXTENSION("\x55\x1d\x38", ORIGIN_FOREIGN),	/* noRevAvail, RFC 9608 */
-	/* What a parent elsewhere may restrict its subordinate by: they only ever take something away. */
-	EXTENSION("\x55\x1d\x1e", ORIGIN_FOREIGN_CA),	/* nameConstraints */
-	EXTENSION("\x55\x1d\x21", ORIGIN_FOREIGN_CA),	/* policyMappings */
-	EXTENSION("\x55\x1d\x24", ORIGIN_FOREIGN_CA),	/* policyConstraints */
-	EXTENSION("\x55\x1d\x36", ORIGIN_FOREIGN_CA),	/* inhibitAnyPolicy */
-};
-
-static bool
-is_known(const Check *check, CmSlice oid)
-{
-	size_t		i;
-
-	for (i = 0; i < sizeof(known_extensions) / sizeof(known_extensions[0]); i++)
-	{
-		const KnownExtension *known = &known_extensions[i];
-
-		if (!cm_slice_equal(oid, cm_slice(known->oid, known->len)))
-			continue;
-		if (known->origin == ORIGIN_ANY)
-			return true;
-		return check->policy->foreign && (known->origin == ORIGIN_FOREIGN || check->policy->ca);
-	}
-	return false;
-}
-
-/* RFC 5280 says of these when they are critical; for certificates that we make it is a must. */
-static bool
-check_critical(const Check *check, const CmExtension *ext)
-{
-	bool		empty_subject = check->cert.subject.len == 2;
-
-	if (check->policy->foreign || ext->oid.len != 3)
-		return true;
-	if (ext->oid.data[2] == 19 && check->cert.ca && !ext->critical)
-		return deny(check, "The basic constraints of a CA certificate are not critical.");
-	if (ext->oid.data[2] == 15 && !ext->critical)
-		return deny(check, "The key usage is not critical.");
-	if (ext->oid.data[2] == 17 && ext->critical != empty_subject)
-		return deny(check, empty_subject ? "The subject alternative names are not critical although the subject is empty." :
-					"The subject alternative names are critical although there is a subject.");
-	return true;
-}
-
-static bool
-check_extensions(const Check *check)
-{
-	CmSlice		poison = cm_slice("\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x03", 10);
-	CmSlice		rest = check->cert.extensions;
-	char		shown[OID_TEXT_MAX];
-	CmExtension ext;
-
-	while (rest.len > 0)
-	{
-		if (!cm_extension_next(&rest, &ext))
-			return deny(check, "An extension is unreadable.");
-		if (cm_slice_equal(ext.oid, poison))
-			return deny(check, "It is a precertificate (extension 1.3.6.1.4.1.11129.2.4.3).");
-		if (!is_known(check, ext.oid))
-			return deny(check, "Extension %s%s is not among the allowed ones.", show_oid(ext.oid, shown),
-						ext.critical ? " (critical)" : "");
-		if (!check_critical(check, &ext))
-			return false;
-	}
+		return cm_policy_deny(check, "The path length is %d; at most %d is allowed.", cert->path_length, policy->max_path_length);
 	return true;
 }
 
@@ -637,23 +525,24 @@ cm_policy_check(CmSlice tbs, const CmPolicy *policy, CmStatus *st)
 {
 	CmStatus	own = CM_STATUS_INIT;
 	CmStatus	inner = CM_STATUS_INIT;
-	Check		check;
+	CmPolicyCheck check;
 	bool		ok;
 
+	memset(&check, 0, sizeof(check));
 	check.policy = policy;
 	check.st = st != NULL ? st : &own;
 	if (!cm_tbs_parse(tbs, &check.cert, &inner))
-		return deny(&check, "It is unreadable: %s. %s", inner.reason, inner.detail);
+		return cm_policy_deny(&check, "It is unreadable: %s. %s", inner.reason, inner.detail);
 
 	cm_buf_init(&check.sans, 0);
 	ok = cm_san_canonical(check.cert.sans, &check.sans, &inner);
 	if (!ok && inner.code == CM_MEMORY)
 		(void) cm_fail(check.st, CM_MEMORY, "out of memory");
 	else if (!ok)
-		(void) deny(&check, "The subject alternative names are unreadable.");
-	ok = ok && check_extensions(&check) && check_serial(&check) && check_algorithm(&check) && check_issuer(&check) &&
+		(void) cm_policy_deny(&check, "The subject alternative names are unreadable.");
+	ok = ok && cm_policy_check_extensions(&check) && check_serial(&check) && check_algorithm(&check) && check_issuer(&check) &&
 		check_times(&check) && check_ca(&check) && check_subject(&check) && check_sans(&check) &&
-		check_common_names(&check) && check_key(&check) && check_key_usage(&check) && check_ext_key_usage(&check);
+		cm_policy_check_constraints(&check) && check_common_names(&check) && check_key(&check) && check_key_usage(&check) && check_ext_key_usage(&check);
 	cm_buf_free(&check.sans);
 	return ok;
 }

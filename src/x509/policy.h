@@ -34,6 +34,14 @@ typedef struct CmPolicy
 	CmSlice		spki;			/* must be this key; empty: any */
 	CmSlice		issuer;			/* must be this Name; empty: any */
 	CmSlice		authority_key_id;	/* must be this; empty: any */
+	/* What must be there byte for byte, and must not be there when it is empty or false (not looked at in a foreign certificate). */
+	CmSlice		policies;		/* content of CertificatePolicies */
+	CmSlice		name_constraints;	/* content of NameConstraints, its own */
+	CmSlice		extensions;		/* Extension values: each of them, and no others that this file does not know */
+	bool		must_staple;
+	bool		no_rev_avail;
+	bool		ext_key_usage_critical;
+	CmSlice		issuer_constraints; /* content of the issuer's NameConstraints, which the names must keep to; empty: none */
 	bool		foreign;		/* certificate of an external CA: extensions such as SCTs and certificatePolicies are accepted */
 } CmPolicy;
 

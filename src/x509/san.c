@@ -1,6 +1,6 @@
 /*
  * san.c - subject alternative names: text to GeneralName and back, and sets of
- * them.
+ * them. (The otherNames with a form of their own are in other_name.c.)
  *
  * Runs in every process. What is parsed from text is canonical (lower case
  * host names, addresses of 4 or 16 octets), so that two names are the same
@@ -12,6 +12,7 @@
 #include "base/encode.h"
 #include "base/host.h"
 #include "x509/name.h"
+#include "x509/other_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,21 @@ check_uri(const char *text, Why *why)
 	return true;
 }
 
+/* otherName ::= SEQUENCE { type-id OID, value [0] EXPLICIT ANY } */
+static bool
+read_other_name(CmSlice content, CmDer *oid, CmDer *value)
+{
+	CmSlice		rest = content;
+	CmDer		explicit_value;
+	CmSlice		inner;
+
+	if (!cm_der_expect(&rest, CM_DER_OID, oid) || oid->content.len == 0 ||
+		!cm_der_expect(&rest, CM_DER_CONTEXT_CONS(0), &explicit_value) || rest.len != 0)
+		return false;
+	inner = explicit_value.content;
+	return cm_der_next(&inner, value) && inner.len == 0;
+}
+
 /* ---- text to GeneralName ---- */
 
 static bool
@@ -221,34 +237,6 @@ parse_rid(const char *value, CmBuf *out, Why *why)
 	return true;
 }
 
-/* Undoes cm_utf8_put_escaped: "\\" and "\XX". */
-static bool
-unescape(const char *text, CmBuf *out)
-{
-	const char *p = text;
-
-	while (*p != '\0')
-	{
-		if (*p != '\\')
-		{
-			(void) cm_buf_append_byte(out, (uint8_t) *p++);
-		}
-		else if (p[1] == '\\')
-		{
-			(void) cm_buf_append_byte(out, '\\');
-			p += 2;
-		}
-		else if (is_hex(p[1]) && is_hex(p[2]))
-		{
-			(void) cm_hex_decode(out, p + 1, 2);
-			p += 3;
-		}
-		else
-			return false;
-	}
-	return true;
-}
-
 static bool
 put_other_name(const char *dotted, uint8_t tag, const char *text, CmBuf *out, Why *why)
 {
@@ -259,7 +247,7 @@ put_other_name(const char *dotted, uint8_t tag, const char *text, CmBuf *out, Wh
 	bool		ok = true;
 
 	cm_buf_init(&value, 0);
-	if (!unescape(text, &value))
+	if (!cm_utf8_unescape(text, &value))
 		ok = because(why, "A backslash in the text is written twice, or with two hexadecimal digits stands for a byte.");
 	else if (value.len == 0)
 		ok = because(why, "The text is empty.");
@@ -285,11 +273,38 @@ put_other_name(const char *dotted, uint8_t tag, const char *text, CmBuf *out, Wh
 	return ok;
 }
 
-/* OID;UTF8:text or OID;IA5:text; the OID may be one of OpenSSL's names (msUPN). */
+/* OID;#hex: the hexadecimal digits of one DER value. */
+static bool
+put_other_value(const char *dotted, const char *hex, CmBuf *out, Why *why)
+{
+	CmBuf		value;
+	CmSlice		rest;
+	CmDer		v;
+	bool		ok;
+
+	cm_buf_init(&value, 0);
+	ok = cm_hex_decode(&value, hex, strlen(hex));
+	rest = cm_slice(value.data, value.len);
+	ok = ok && cm_der_next(&rest, &v) && rest.len == 0;
+	if (!ok)
+		(void) because(why, "Behind \"#\" there must be one DER value in hexadecimal digits.");
+	else
+	{
+		size_t		mark = cm_der_open(out, TAG_OTHER_NAME);
+
+		ok = cm_der_put_oid(out, dotted) || because(why, "The part before \";\" must be a dotted object identifier.");
+		cm_der_put_slice(out, CM_DER_CONTEXT_CONS(0), v.whole);
+		cm_der_close(out, mark);
+	}
+	cm_buf_free(&value);
+	return ok;
+}
+
+/* OID;UTF8:text, OID;IA5:text or OID;#hex; the OID may be one of OpenSSL's names (msUPN). */
 static bool
 parse_other_name(const char *value, CmBuf *out, Why *why)
 {
-	static const char *const how = "It is written as \"otherName:OID;UTF8:text\" or \"otherName:OID;IA5:text\".";
+	static const char *const how = "It is written as \"otherName:OID;UTF8:text\", \"otherName:OID;IA5:text\" or \"otherName:OID;#hex\".";
 	const char *semicolon = strchr(value, ';');
 	char		oid[128];
 	size_t		len;
@@ -312,7 +327,28 @@ parse_other_name(const char *value, CmBuf *out, Why *why)
 		return put_other_name(oid, CM_DER_UTF8STRING, semicolon + 5, out, why);
 	if (strncasecmp(semicolon, "IA5:", 4) == 0)
 		return put_other_name(oid, CM_DER_IA5STRING, semicolon + 4, out, why);
+	if (semicolon[0] == '#')
+		return put_other_value(oid, semicolon + 1, out, why);
 	return because(why, how);
+}
+
+/* Those with a form of their own must have it, however they were written. */
+static bool
+parse_any_other_name(const char *value, CmBuf *out, Why *why)
+{
+	size_t		start = out->len;
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		rest;
+	CmDer		name;
+	CmDer		type;
+	CmDer		inner;
+
+	if (!parse_other_name(value, out, why))
+		return false;
+	rest = cm_slice(out->data + start, out->len - start);
+	if (cm_der_next(&rest, &name) && read_other_name(name.content, &type, &inner) && !cm_other_name_check(type.content, &inner, &st))
+		return because_status(why, &st);
+	return true;
 }
 
 typedef struct Form
@@ -328,7 +364,7 @@ static const Form forms[] = {
 	{"URI:", parse_uri},
 	{"dirName:", parse_dir_name},
 	{"RID:", parse_rid},
-	{"otherName:", parse_other_name},
+	{"otherName:", parse_any_other_name},
 };
 
 #define FORM_COUNT (sizeof(forms) / sizeof(forms[0]))
@@ -346,7 +382,7 @@ parse_bare(const char *text, CmBuf *out, Why *why)
 		return true;
 	}
 	if (strchr(text, '@') != NULL || strchr(text, ':') != NULL)
-		return because(why, "It is neither a host name nor an address; names of other kinds begin with email:, URI:, dirName:, RID: or otherName:.");
+		return because(why, "It is neither a host name nor an address; names of other kinds begin with email:, URI:, dirName:, RID:, UPN:, SRV:, permanentIdentifier:, hardwareModuleName: or otherName:.");
 	return parse_dns(text, out, why);
 }
 
@@ -360,10 +396,22 @@ fail_san(const char *text, CmStatus *st, const Why *why)
 	return cm_fail_detail(st, "\"%s\": %s", shown, why->text);
 }
 
+static bool
+finish(const char *text, bool ok, const Why *why, CmBuf *one, CmBuf *general_names, CmStatus *st)
+{
+	if (!ok)
+		(void) fail_san(text, st, why);
+	else if (one->failed || !cm_buf_append(general_names, one->data, one->len))
+		ok = cm_fail(st, CM_MEMORY, "out of memory");
+	cm_buf_free(one);
+	return ok;
+}
+
 bool
 cm_san_parse(const char *text, CmBuf *general_names, CmStatus *st)
 {
 	CmBuf		one;			/* apart, so that a failure leaves nothing behind */
+	CmStatus	own = CM_STATUS_INIT;
 	Why			why = {""};
 	size_t		i;
 	bool		ok;
@@ -373,19 +421,20 @@ cm_san_parse(const char *text, CmBuf *general_names, CmStatus *st)
 		(void) snprintf(why.text, sizeof(why.text), "It has %zu bytes; at most %d are allowed.", strlen(text), SAN_TEXT_MAX);
 		return fail_san(text, st, &why);
 	}
+	cm_buf_init(&one, 0);
+	if (cm_other_name_parse(text, &one, &ok, &own))
+	{
+		if (!ok)
+			(void) because_status(&why, &own);
+		return finish(text, ok, &why, &one, general_names, st);
+	}
 	for (i = 0; i < FORM_COUNT; i++)
 	{
 		if (strncasecmp(text, forms[i].prefix, strlen(forms[i].prefix)) == 0)
 			break;
 	}
-	cm_buf_init(&one, 0);
 	ok = i < FORM_COUNT ? forms[i].parse(text + strlen(forms[i].prefix), &one, &why) : parse_bare(text, &one, &why);
-	if (!ok)
-		(void) fail_san(text, st, &why);
-	else if (one.failed || !cm_buf_append(general_names, one.data, one.len))
-		ok = cm_fail(st, CM_MEMORY, "out of memory");
-	cm_buf_free(&one);
-	return ok;
+	return finish(text, ok, &why, &one, general_names, st);
 }
 
 /* ---- GeneralName to text ---- */
@@ -432,21 +481,6 @@ format_dir_name(CmSlice content, CmBuf *text)
 	}
 }
 
-/* otherName ::= SEQUENCE { type-id OID, value [0] EXPLICIT ANY } */
-static bool
-read_other_name(CmSlice content, CmDer *oid, CmDer *value)
-{
-	CmSlice		rest = content;
-	CmDer		explicit_value;
-	CmSlice		inner;
-
-	if (!cm_der_expect(&rest, CM_DER_OID, oid) || oid->content.len == 0 ||
-		!cm_der_expect(&rest, CM_DER_CONTEXT_CONS(0), &explicit_value) || rest.len != 0)
-		return false;
-	inner = explicit_value.content;
-	return cm_der_next(&inner, value) && inner.len == 0;
-}
-
 static void
 format_other_name(CmSlice content, CmBuf *text)
 {
@@ -459,6 +493,8 @@ format_other_name(CmSlice content, CmBuf *text)
 		put_hex(text, "otherName:", content);
 		return;
 	}
+	if (cm_other_name_format(type.content, &value, text))
+		return;
 	(void) cm_buf_printf(text, "otherName:%s;", oid);
 	if (value.tag == CM_DER_UTF8STRING || value.tag == CM_DER_IA5STRING)
 	{
@@ -640,6 +676,8 @@ cm_san_canonical(CmSlice general_names, CmBuf *out, CmStatus *st)
 	CmSlice		rest = general_names;
 	size_t		start = out->len;
 	CmDer		v;
+	CmDer		type;
+	CmDer		value;
 
 	while (rest.len > 0)
 	{
@@ -656,6 +694,8 @@ cm_san_canonical(CmSlice general_names, CmBuf *out, CmStatus *st)
 			put_folded(out, TAG_DNS, v.content, 0);
 		else if (at != NULL)
 			put_folded(out, TAG_EMAIL, v.content, (size_t) (at - v.content.data) + 1);
+		else if (v.tag == TAG_OTHER_NAME && read_other_name(v.content, &type, &value))
+			cm_other_name_canonical(&v, type.content, &value, out);
 		else
 			(void) cm_buf_append(out, v.whole.data, v.whole.len);
 	}
@@ -711,10 +751,10 @@ check_general_name(const CmDer *name, Why *why)
 			return cm_der_oid_text(name->content, oid, sizeof(oid)) ||
 				because(why, "It is not an object identifier.");
 		case TAG_OTHER_NAME:
-			return (read_other_name(name->content, &type, &value) &&
-					cm_der_oid_text(type.content, oid, sizeof(oid)) &&
-					(value.tag != CM_DER_UTF8STRING || cm_utf8_check(value.content, NULL))) ||
-				because(why, "It is not well formed.");
+			if (!read_other_name(name->content, &type, &value) || !cm_der_oid_text(type.content, oid, sizeof(oid)) ||
+				(value.tag == CM_DER_UTF8STRING && !cm_utf8_check(value.content, NULL)))
+				return because(why, "It is not well formed.");
+			return cm_other_name_check(type.content, &value, &st) || because_status(why, &st);
 		default:
 			return because(why, "Names of this kind are not supported.");
 	}
@@ -749,4 +789,80 @@ cm_san_check(CmSlice general_names, size_t *count, CmStatus *st)
 	if (n == 0)
 		return cm_fail(st, CM_INVALID, "there are no subject alternative names");
 	return true;
+}
+
+/* ---- kinds ---- */
+
+typedef struct Kind
+{
+	CmSanType	type;
+	const char *name;
+	uint8_t		tag;			/* 0: an otherName with a form of its own */
+	const char *prefix;			/* of the text */
+} Kind;
+
+static const Kind kinds[] = {
+	{CM_SAN_DNS, "dns", TAG_DNS, "DNS:"},
+	{CM_SAN_IP, "ip", TAG_IP, "IP:"},
+	{CM_SAN_EMAIL, "email", TAG_EMAIL, "email:"},
+	{CM_SAN_URI, "uri", TAG_URI, "URI:"},
+	{CM_SAN_DIR_NAME, "dirName", TAG_DIR_NAME, "dirName:"},
+	{CM_SAN_RID, "registeredID", TAG_RID, "RID:"},
+	{CM_SAN_UPN, "upn", 0, "UPN:"},
+	{CM_SAN_SRV, "srv", 0, "SRV:"},
+	{CM_SAN_PERMANENT_IDENTIFIER, "permanentIdentifier", 0, "permanentIdentifier:"},
+	{CM_SAN_HARDWARE_MODULE_NAME, "hardwareModuleName", 0, "hardwareModuleName:"},
+	{CM_SAN_OTHER_NAME, "otherName", TAG_OTHER_NAME, "otherName:"},
+};
+
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+
+CmSanType
+cm_san_type(CmSlice general_name)
+{
+	CmDer		v;
+	CmDer		type;
+	CmDer		value;
+	size_t		i;
+
+	if (!cm_der_next(&general_name, &v))
+		return CM_SAN_UNKNOWN;
+	if (v.tag == TAG_OTHER_NAME)
+	{
+		if (!read_other_name(v.content, &type, &value))
+			return CM_SAN_UNKNOWN;
+		return cm_other_name_type(type.content);
+	}
+	for (i = 0; i < KIND_COUNT; i++)
+	{
+		if (kinds[i].tag == v.tag)
+			return kinds[i].type;
+	}
+	return CM_SAN_UNKNOWN;
+}
+
+const char *
+cm_san_type_name(CmSanType type)
+{
+	size_t		i;
+
+	for (i = 0; i < KIND_COUNT; i++)
+	{
+		if (kinds[i].type == type)
+			return kinds[i].name;
+	}
+	return NULL;
+}
+
+const char *
+cm_san_value(CmSanType type, const char *text)
+{
+	size_t		i;
+
+	for (i = 0; i < KIND_COUNT; i++)
+	{
+		if (kinds[i].type == type && strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return text + strlen(kinds[i].prefix);
+	}
+	return text;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "crypto/digest.h"
+#include "x509/certificate.h"
 #include "x509/usage.h"
 
 /* Bits of KeyUsage that RFC 5280 names: 0 to 8. */
@@ -21,9 +22,6 @@
 
 /* Key identifiers are hashes: SHA-512 is the longest in use. */
 #define KEY_ID_MAX 64
-
-/* As long as the URLs that browsers and HTTP servers commonly take. */
-#define URL_MAX 2048
 
 /* No TBS is larger than this: some four thousand host names. */
 #define TBS_MAX ((size_t) 256 * 1024)
@@ -40,6 +38,11 @@ static const uint8_t oid_subject_key_id[] = {0x06, 3, 0x55, 0x1d, 14};
 static const uint8_t oid_authority_key_id[] = {0x06, 3, 0x55, 0x1d, 35};
 static const uint8_t oid_subject_alt_name[] = {0x06, 3, 0x55, 0x1d, 17};
 static const uint8_t oid_crl_distribution_points[] = {0x06, 3, 0x55, 0x1d, 31};
+static const uint8_t oid_freshest_crl[] = {0x06, 3, 0x55, 0x1d, 46};
+static const uint8_t oid_name_constraints[] = {0x06, 3, 0x55, 0x1d, 30};
+static const uint8_t oid_certificate_policies[] = {0x06, 3, 0x55, 0x1d, 32};
+static const uint8_t oid_no_rev_avail[] = {0x06, 3, 0x55, 0x1d, 56};
+static const uint8_t oid_tls_feature[] = {0x06, 8, 0x2b, 6, 1, 5, 5, 7, 1, 24};
 static const uint8_t oid_authority_info_access[] = {0x06, 8, 0x2b, 6, 1, 5, 5, 7, 1, 1};
 static const uint8_t oid_ocsp[] = {0x06, 8, 0x2b, 6, 1, 5, 5, 7, 48, 1};
 static const uint8_t oid_ca_issuers[] = {0x06, 8, 0x2b, 6, 1, 5, 5, 7, 48, 2};
@@ -161,23 +164,45 @@ check_usages(const CmTbs *tbs, CmStatus *st)
 	return true;
 }
 
-/* IA5String holds ASCII; control characters and spaces have no place in a URL. */
+/* What only some certificates may have. */
 static bool
-check_url(const char *url, const char *what, CmStatus *st)
+check_kind(const CmTbs *tbs, CmStatus *st)
 {
-	size_t		len;
-
-	if (url == NULL)
-		return true;
-	for (len = 0; url[len] != '\0'; len++)
+	if (tbs->name_constraints.len > 0 && !tbs->ca)
+		return cm_fail(st, CM_INVALID, "only a CA certificate may have name constraints");
+	/* RFC 9608 4. */
+	if (tbs->no_rev_avail && tbs->ca)
+		return cm_fail(st, CM_INVALID, "a CA certificate must be revocable");
+	if (tbs->no_rev_avail && tbs->must_staple)
 	{
-		if (url[len] <= 0x20 || url[len] > 0x7e || len >= URL_MAX)
-			break;
+		(void) cm_fail(st, CM_INVALID, "certificate without revocation cannot require stapling");
+		return cm_fail_detail(st, "There is no OCSP answer to staple for a certificate with noRevAvail.");
 	}
-	if (len > 0 && url[len] == '\0')
-		return true;
-	(void) cm_fail(st, CM_INVALID, "%s is not a URL that a certificate can hold", what);
-	return cm_fail_detail(st, "It must be 1 to %d printable ASCII characters without spaces.", URL_MAX);
+	return true;
+}
+
+/* One after the other, none twice. (One that a field of its own writes too is found by policy.c, which reads the whole.) */
+static bool
+check_extensions(const CmTbs *tbs, CmStatus *st)
+{
+	CmSlice		rest = tbs->extensions;
+	CmExtension ext;
+
+	while (rest.len > 0)
+	{
+		CmSlice		others;
+		CmExtension other;
+
+		if (!cm_extension_next(&rest, &ext))
+			return cm_fail(st, CM_INVALID, "additional extensions are not well formed");
+		others = rest;
+		while (others.len > 0)
+		{
+			if (!cm_extension_next(&others, &other) || cm_slice_equal(other.oid, ext.oid))
+				return cm_fail(st, CM_INVALID, "an additional extension is there twice");
+		}
+	}
+	return true;
 }
 
 static bool
@@ -192,10 +217,7 @@ check_input(const CmTbs *tbs, CmStatus *st)
 		return cm_fail(st, CM_INVALID, "public key is not a SubjectPublicKeyInfo");
 	if (tbs->authority_key_id.len > KEY_ID_MAX || tbs->subject_key_id.len > KEY_ID_MAX)
 		return cm_fail(st, CM_INVALID, "key identifier is longer than %d octets", KEY_ID_MAX);
-	return check_times(tbs, st) && check_names(tbs, st) && check_usages(tbs, st) &&
-		check_url(tbs->crl_url, "CRL address", st) &&
-		check_url(tbs->ocsp_url, "OCSP address", st) &&
-		check_url(tbs->ca_issuers_url, "address of the issuer's certificate", st);
+	return check_times(tbs, st) && check_names(tbs, st) && check_usages(tbs, st) && check_kind(tbs, st) && check_extensions(tbs, st);
 }
 
 /* ---- extensions ---- */
@@ -256,7 +278,7 @@ put_usages(CmBuf *out, const CmTbs *tbs)
 	}
 	if (tbs->ext_key_usage.len > 0)
 	{
-		ext = OPEN_EXTENSION(out, oid_ext_key_usage, false);
+		ext = OPEN_EXTENSION(out, oid_ext_key_usage, tbs->ext_key_usage_critical);
 		cm_der_put_slice(out, CM_DER_SEQUENCE, tbs->ext_key_usage);
 		close_extension(out, ext);
 	}
@@ -304,8 +326,35 @@ put_sans(CmBuf *out, const CmTbs *tbs)
 	close_extension(out, ext);
 }
 
-static void
-put_crl_distribution_points(CmBuf *out, const char *url)
+/* The addresses of a text as uniformResourceIdentifiers of GeneralNames, each behind "before" when there is one. */
+static bool
+put_urls(CmBuf *out, const CmTbs *tbs, const char *text, const char *what, const uint8_t *before, size_t beforelen, CmStatus *st)
+{
+	CmUrlValues values = tbs->url_values;
+	CmSlice		url;
+
+	values.serial = tbs->serial;
+	values.issuer = tbs->authority_key_id;
+	while (cm_url_next(&text, &url))
+	{
+		size_t		access = before == NULL ? 0 : cm_der_open(out, CM_DER_SEQUENCE);
+		size_t		uri;
+
+		if (before != NULL)
+			cm_buf_append(out, before, beforelen);
+		uri = cm_der_open(out, CM_DER_CONTEXT(6));
+		if (!cm_url_expand(url, &values, what, out, st))
+			return false;
+		cm_der_close(out, uri);
+		if (before != NULL)
+			cm_der_close(out, access);
+	}
+	return true;
+}
+
+/* CRLDistributionPoints and FreshestCRL are the same type. Several addresses of one CRL are names of one point. */
+static bool
+put_distribution_point(CmBuf *out, const CmTbs *tbs, const uint8_t *oid, const char *text, const char *what, CmStatus *st)
 {
 	Extension	ext;
 	size_t		points;
@@ -313,48 +362,89 @@ put_crl_distribution_points(CmBuf *out, const char *url)
 	size_t		name;
 	size_t		full;
 
-	if (url == NULL)
-		return;
-	ext = OPEN_EXTENSION(out, oid_crl_distribution_points, false);
+	if (text == NULL || tbs->no_rev_avail)
+		return true;
+	ext = open_extension(out, oid, sizeof(oid_freshest_crl), false);
 	points = cm_der_open(out, CM_DER_SEQUENCE);
 	point = cm_der_open(out, CM_DER_SEQUENCE);
 	name = cm_der_open(out, CM_DER_CONTEXT_CONS(0));	/* distributionPoint */
 	full = cm_der_open(out, CM_DER_CONTEXT_CONS(0));	/* fullName */
-	cm_der_put(out, CM_DER_CONTEXT(6), url, strlen(url));
+	if (!put_urls(out, tbs, text, what, NULL, 0, st))
+		return false;
+	if (out->len == full)
+		return cm_fail(st, CM_INVALID, "%s is empty", what);
 	cm_der_close(out, full);
 	cm_der_close(out, name);
 	cm_der_close(out, point);
 	cm_der_close(out, points);
 	close_extension(out, ext);
+	return true;
 }
 
-static void
-put_access(CmBuf *out, const uint8_t *method, size_t methodlen, const char *url)
+static bool
+put_authority_info_access(CmBuf *out, const CmTbs *tbs, CmStatus *st)
 {
-	size_t		access;
-
-	if (url == NULL)
-		return;
-	access = cm_der_open(out, CM_DER_SEQUENCE);
-	cm_buf_append(out, method, methodlen);
-	cm_der_put(out, CM_DER_CONTEXT(6), url, strlen(url));
-	cm_der_close(out, access);
-}
-
-static void
-put_authority_info_access(CmBuf *out, const CmTbs *tbs)
-{
+	const char *ocsp_url = tbs->no_rev_avail ? NULL : tbs->ocsp_url;
 	Extension	ext;
 	size_t		list;
 
-	if (tbs->ocsp_url == NULL && tbs->ca_issuers_url == NULL)
-		return;
+	if (ocsp_url == NULL && tbs->ca_issuers_url == NULL)
+		return true;
 	ext = OPEN_EXTENSION(out, oid_authority_info_access, false);
 	list = cm_der_open(out, CM_DER_SEQUENCE);
-	put_access(out, oid_ocsp, sizeof(oid_ocsp), tbs->ocsp_url);
-	put_access(out, oid_ca_issuers, sizeof(oid_ca_issuers), tbs->ca_issuers_url);
+	if (!put_urls(out, tbs, ocsp_url, "OCSP address", oid_ocsp, sizeof(oid_ocsp), st) ||
+		!put_urls(out, tbs, tbs->ca_issuers_url, "address of the issuer's certificate", oid_ca_issuers, sizeof(oid_ca_issuers), st))
+		return false;
+	if (out->len == list)
+		return cm_fail(st, CM_INVALID, "OCSP address is empty");
 	cm_der_close(out, list);
 	close_extension(out, ext);
+	return true;
+}
+
+static void
+put_policies(CmBuf *out, const CmTbs *tbs)
+{
+	Extension	ext;
+
+	if (tbs->policies.len == 0)
+		return;
+	ext = OPEN_EXTENSION(out, oid_certificate_policies, false);
+	cm_der_put_slice(out, CM_DER_SEQUENCE, tbs->policies);
+	close_extension(out, ext);
+}
+
+/* RFC 5280 4.2.1.10: always critical. */
+static void
+put_name_constraints(CmBuf *out, const CmTbs *tbs)
+{
+	Extension	ext;
+
+	if (tbs->name_constraints.len == 0)
+		return;
+	ext = OPEN_EXTENSION(out, oid_name_constraints, true);
+	cm_der_put_slice(out, CM_DER_SEQUENCE, tbs->name_constraints);
+	close_extension(out, ext);
+}
+
+static void
+put_flags(CmBuf *out, const CmTbs *tbs)
+{
+	Extension	ext;
+
+	if (tbs->must_staple)
+	{
+		ext = OPEN_EXTENSION(out, oid_tls_feature, false);
+		/* SEQUENCE OF INTEGER with the one feature status_request (5). */
+		cm_buf_append(out, "\x30\x03\x02\x01\x05", 5);
+		close_extension(out, ext);
+	}
+	if (tbs->no_rev_avail)
+	{
+		ext = OPEN_EXTENSION(out, oid_no_rev_avail, false);
+		cm_der_put(out, CM_DER_NULL, NULL, 0);
+		close_extension(out, ext);
+	}
 }
 
 static bool
@@ -369,8 +459,14 @@ put_extensions(CmBuf *out, const CmTbs *tbs, CmStatus *st)
 	if (!put_key_ids(out, tbs, st))
 		return false;
 	put_sans(out, tbs);
-	put_crl_distribution_points(out, tbs->crl_url);
-	put_authority_info_access(out, tbs);
+	put_policies(out, tbs);
+	put_name_constraints(out, tbs);
+	put_flags(out, tbs);
+	if (!put_distribution_point(out, tbs, oid_crl_distribution_points, tbs->crl_url, "CRL address", st) ||
+		!put_distribution_point(out, tbs, oid_freshest_crl, tbs->freshest_crl_url, "address of the delta CRL", st) ||
+		!put_authority_info_access(out, tbs, st))
+		return false;
+	cm_buf_append(out, tbs->extensions.data, tbs->extensions.len);
 	cm_der_close(out, list);
 	cm_der_close(out, tagged);
 	return true;

@@ -12,6 +12,7 @@
 #include "base/der.h"
 #include "base/status.h"
 #include "crypto/key.h"
+#include "x509/url.h"
 
 #define CM_SERIAL_SIZE 20		/* RFC 5280 4.1.2.2: at most 20 octets */
 
@@ -32,9 +33,18 @@ typedef struct CmTbs
 	CmSlice		sans;			/* content of GeneralNames; critical when the subject is empty */
 	CmSlice		authority_key_id;	/* key identifier; empty: no extension */
 	CmSlice		subject_key_id; /* empty: made by RFC 5280 4.2.1.2 method 1 */
-	const char *ca_issuers_url; /* AIA; NULL: none */
+	/* Addresses: one or more, with placeholders (url.h). NULL: none. */
+	const char *ca_issuers_url; /* AIA */
 	const char *ocsp_url;
 	const char *crl_url;		/* CRLDistributionPoints */
+	const char *freshest_crl_url;	/* FreshestCRL: where the delta is */
+	CmUrlValues url_values;		/* {serial} and {issuer} are filled in from above */
+	bool		ext_key_usage_critical; /* RFC 3161 2.3 wants it of time stamping */
+	bool		must_staple;	/* TLS feature status_request (RFC 7633) */
+	bool		no_rev_avail;	/* RFC 9608; the addresses of CRL and OCSP are left out then */
+	CmSlice		policies;		/* content of CertificatePolicies (certificate_policy.h); empty: no extension */
+	CmSlice		name_constraints;	/* content of NameConstraints (constraint.h), critical, of a CA only; empty: none */
+	CmSlice		extensions;		/* Extension values, one after the other, that follow those above as they are */
 } CmTbs;
 
 /* 20 octets: first 0x01..0x7f (never 0), the rest random: 152 random bits, positive by construction. */

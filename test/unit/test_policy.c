@@ -1,6 +1,8 @@
 /* test_policy.c - what the one check of what may be issued lets through and what not. */
 #include "x509_fixture.h"
 
+#include "x509/certificate_policy.h"
+#include "x509/constraint.h"
 #include "x509/policy.h"
 
 static Entity ca;
@@ -369,17 +371,18 @@ typedef struct Extra
 	const char *oid;
 	bool		foreign;		/* good in a foreign certificate */
 	bool		foreign_ca;		/* good in a foreign CA's */
+	const char *words;			/* of the refusal in one of ours; NULL: the OID */
 } Extra;
 
 static void
 test_extensions(void **state)
 {
 	static const Extra extras[] = {
-		{"2.5.29.32", true, true}, {"1.3.6.1.4.1.11129.2.4.2", true, true}, {"2.5.29.46", true, true},
-		{"1.3.6.1.5.5.7.1.24", true, true}, {"2.5.29.18", true, true}, {"2.5.29.56", true, true},
-		{"2.5.29.30", false, true}, {"2.5.29.36", false, true},
-		{"1.2.3.4", false, false}, {"2.5.29.99", false, false}, {"2.5.29.9", false, false},
-		{"1.3.6.1.4.1.11129.2.4.3", false, false},
+		{"2.5.29.32", true, true, "certificate policies"}, {"1.3.6.1.4.1.11129.2.4.2", true, true, NULL},
+		{"1.3.6.1.5.5.7.1.24", true, true, "must-staple"}, {"2.5.29.18", true, true, NULL}, {"2.5.29.56", true, true, "noRevAvail"},
+		{"2.5.29.30", false, true, "name constraints"}, {"2.5.29.36", false, true, NULL},
+		{"1.2.3.4", false, false, NULL}, {"2.5.29.99", false, false, NULL}, {"2.5.29.9", false, false, NULL},
+		{"1.3.6.1.4.1.11129.2.4.3", false, false, NULL},
 	};
 	size_t		i;
 	int			critical;
@@ -404,7 +407,7 @@ test_extensions(void **state)
 			cm_der_close(&ext, mark);
 			with_extension((const char *) ext.data, ext.len, &out);
 
-			refuse(of(&out), &p, extras[i].oid);
+			refuse(of(&out), &p, extras[i].words != NULL ? extras[i].words : extras[i].oid);
 			p.foreign = true;
 			if (extras[i].foreign)
 				accept(of(&out), &p);
@@ -417,6 +420,101 @@ test_extensions(void **state)
 			cm_buf_free(&out);
 		}
 	}
+}
+
+/* What the policy asks for must be there as asked, and nothing of it otherwise. */
+static void
+test_special(void **state)
+{
+	static const char critical[] = "\x30\x0c\x06\x03\x2a\x03\x05\x01\x01\xff\x04\x02\x05\x00";
+	static const char plain[] = "\x30\x09\x06\x03\x2a\x03\x05\x04\x02\x05\x00";
+	static const char other[] = "\x30\x0c\x06\x03\x2a\x03\x05\x01\x01\xff\x04\x02\x30\x00";
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		policies;
+	CmBuf		subtrees;
+	CmBuf		nc;
+
+	(void) state;
+	cm_buf_init(&policies, 0);
+	cm_buf_init(&subtrees, 0);
+	cm_buf_init(&nc, 0);
+	assert_good(cm_certificate_policy_put(&policies, "1.2.3.4", "http://a/", NULL, &st), &st);
+	assert_good(cm_constraint_parse("DNS:example.com", &subtrees, &st), &st);
+	cm_constraints_put(of(&subtrees), cm_slice(NULL, 0), &nc);
+
+	FINE((tbs.policies = of(&policies), p.policies = of(&policies)));
+	WITH_POLICY(p.policies = of(&policies), "certificate policies");
+	WITH_POLICY(tbs.policies = of(&policies), "certificate policies");
+	WITH_POLICY((tbs.policies = of(&policies), p.policies = cm_slice("\x30\x04\x06\x02\x2a\x03", 6)), "certificate policies");
+	FINE((tbs.must_staple = true, p.must_staple = true));
+	WITH_POLICY(tbs.must_staple = true, "must-staple");
+	WITH_POLICY(p.must_staple = true, "must-staple");
+	FINE((tbs.no_rev_avail = true, p.no_rev_avail = true));
+	WITH_POLICY(tbs.no_rev_avail = true, "never revoked");
+	WITH_POLICY(p.no_rev_avail = true, "noRevAvail is missing");
+	FINE((tbs.ext_key_usage_critical = true, p.ext_key_usage_critical = true));
+	WITH_POLICY(tbs.ext_key_usage_critical = true, "extended key usage is critical");
+	WITH_POLICY(p.ext_key_usage_critical = true, "extended key usage is not critical");
+	FINE(tbs.freshest_crl_url = "http://a/delta");
+
+	/* additional extensions: byte for byte */
+	FINE((tbs.extensions = cm_slice(critical, 14), p.extensions = cm_slice(critical, 14)));
+	WITH_POLICY(tbs.extensions = cm_slice(critical, 14), "1.2.3.5 (critical)");
+	WITH_POLICY(p.extensions = cm_slice(critical, 14), "1.2.3.5 is missing");
+	WITH_POLICY((tbs.extensions = cm_slice(plain, 11), p.extensions = cm_slice(critical, 14)), "1.2.3.5");
+	WITH_POLICY((tbs.extensions = cm_slice(other, 14), p.extensions = cm_slice(critical, 14)), "1.2.3.5");
+
+	/* a CA's own constraints, and those of its issuer */
+#define AS_CA(tbs, p) (tbs.ca = true, tbs.key_usage = CM_KU_KEY_CERT_SIGN, tbs.ext_key_usage.len = 0, p.ca = true, p.key_usage = CM_KU_KEY_CERT_SIGN, p.ext_key_usage.len = 0)
+	FINE((AS_CA(tbs, p), tbs.name_constraints = of(&nc), p.name_constraints = of(&nc)));
+	WITH_POLICY((AS_CA(tbs, p), tbs.name_constraints = of(&nc)), "name constraints");
+	WITH_POLICY((AS_CA(tbs, p), p.name_constraints = of(&nc)), "name constraints");
+	FINE(p.issuer_constraints = of(&nc));
+	cm_buf_reset(&subtrees);
+	cm_buf_reset(&nc);
+	assert_good(cm_constraint_parse("IP:10.0.0.0/8", &subtrees, &st), &st);
+	cm_constraints_put(of(&subtrees), cm_slice(NULL, 0), &nc);
+	WITH_POLICY(p.issuer_constraints = of(&nc), "Name \"IP:192.0.2.1\" is not below any");
+	WITH_POLICY(p.issuer_constraints = cm_slice("\x30\x00", 2), "malformed");
+	cm_buf_free(&policies);
+	cm_buf_free(&subtrees);
+	cm_buf_free(&nc);
+}
+
+/* noRevAvail with an address behind its back: tbs.c leaves the addresses out, so the extension is put in by hand. */
+static void
+test_no_rev_avail_with_addresses(void **state)
+{
+	CmPolicy	p = good_policy();
+	CmBuf		out;
+
+	(void) state;
+	cm_buf_init(&out, 0);
+	with_extension("\x30\x09\x06\x03\x55\x1d\x38\x04\x02\x05\x00", 11, &out);
+	p.no_rev_avail = true;
+	refuse(of(&out), &p, "where a CRL or an OCSP responder is");
+	cm_buf_free(&out);
+}
+
+/* CVE-2026-40097 (step-ca: an empty extKeyUsage was a panic): an empty list is unreadable, here and in a request. */
+static void
+test_cve_2026_40097_empty_eku(void **state)
+{
+	CmPolicy	p = good_policy();
+	CmBuf		out;
+	uint8_t    *at;
+
+	(void) state;
+	cm_buf_init(&out, 0);
+	p.any_usage = true;
+	with_extension("\x30\x09\x06\x03\x55\x1d\x09\x04\x02\x30\x00", 11, &out);
+	at = memmem(out.data, out.len, "\x06\x03\x55\x1d\x25", 5);
+	assert_non_null(at);
+	at[4] = 0x63;				/* the good one becomes 2.5.29.99 */
+	at = memmem(out.data, out.len, "\x06\x03\x55\x1d\x09", 5);
+	at[4] = 0x25;
+	refuse(of(&out), &p, "The extended key usage is malformed.");
+	cm_buf_free(&out);
 }
 
 /* Replaces the one run of octets in a TBS by another of the same length. */
@@ -530,6 +628,9 @@ main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_ca),
 		cmocka_unit_test(test_extensions),
+		cmocka_unit_test(test_special),
+		cmocka_unit_test(test_no_rev_avail_with_addresses),
+		cmocka_unit_test(test_cve_2026_40097_empty_eku),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_damaged),
 	};

@@ -119,8 +119,16 @@ test_text(void **state)
 	assert_text("dirName:CN=x\\, y,O=z", NULL);
 	assert_text("dirname:cn = x", "dirName:CN=x");
 	assert_text("RID:1.2.3", NULL);
-	assert_text("otherName:1.3.6.1.4.1.311.20.2.3;UTF8:joe@corp", NULL);
-	assert_text("othername:msUPN;utf8:joe@corp", "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:joe@corp");
+	assert_text("otherName:1.3.6.1.4.1.311.20.2.3;UTF8:joe@corp", "UPN:joe@corp");
+	assert_text("othername:msUPN;utf8:joe@corp", "UPN:joe@corp");
+	assert_text("upn:j\xc3\xbcrgen@corp", "UPN:j\xc3\xbcrgen@corp");
+	assert_text("SRV:_imaps.Example.COM.", "SRV:_imaps.example.com");
+	assert_text("SRV:_XMPP-Client.example.com", "SRV:_xmpp-client.example.com");
+	assert_text("permanentIdentifier:1.2.3.4;device;7", NULL);
+	assert_text("permanentIdentifier:device 7", NULL);
+	assert_text("permanentIdentifier:a\\3bb", "permanentIdentifier:a\\3Bb");
+	assert_text("hardwareModuleName:1.2.3.4;00FF10", "hardwareModuleName:1.2.3.4;00ff10");
+	assert_text("otherName:1.2.3;#30020500", NULL);
 	assert_text("otherName:1.2.3;IA5:x y", NULL);
 	assert_text("otherName:1.2.3;UTF8:\xc3\xbc", NULL);
 	assert_text("otherName:1.2.3;UTF8:CORP\\\\joe", NULL);
@@ -139,6 +147,8 @@ test_known_answers(void **state)
 	assert_der("dirName:CN=a", "a40e300c310a300806035504030c0161");
 	assert_der("otherName:1.2.3;UTF8:a", "a00906022a03a0030c0161");
 	assert_der("otherName:1.2.3;IA5:a", "a00906022a03a003160161");
+	assert_der("permanentIdentifier:1.2.3;a", "a01506082b06010505070803a00930070c016106022a03");
+	assert_der("hardwareModuleName:1.2.3;0a", "a01506082b06010505070804a009300706022a0304010a");
 }
 
 static void
@@ -197,6 +207,21 @@ test_refused(void **state)
 	assert_refused("otherName:1.2.3;UTF8:a\\", "backslash");
 	assert_refused("otherName:1.2.3;UTF8:\\FF", "UTF-8");
 	assert_refused("otherName:1.2.3;IA5:\xc3\xbc", "ASCII");
+	assert_refused("otherName:1.2.3;#", "DER value");
+	assert_refused("otherName:1.2.3;#0500ff", "DER value");
+	assert_refused("otherName:1.3.6.1.5.5.7.8.7;UTF8:_x.example.com", "not of the form");
+	assert_refused("otherName:msUPN;IA5:joe", "not of the form");
+	assert_refused("UPN:", "empty");
+	assert_refused("UPN:\\FF", "UTF-8");
+	assert_refused("SRV:imaps.example.com", "_imaps.example.com");
+	assert_refused("SRV:_.example.com", "_imaps.example.com");
+	assert_refused("SRV:_x.", "_imaps.example.com");
+	assert_refused("permanentIdentifier:", "empty");
+	assert_refused("permanentIdentifier:1.2.3;", "empty");
+	assert_refused("permanentIdentifier:9.2.3;x", "dotted");
+	assert_refused("hardwareModuleName:1.2.3", "OID;hex");
+	assert_refused("hardwareModuleName:1.2.3;", "OID;hex");
+	assert_refused("hardwareModuleName:1.2.3;xy", "OID;hex");
 
 	assert_true(cm_buf_append_str(&text, "URI:a:"));
 	for (i = 0; i < 9000; i++)
@@ -252,6 +277,10 @@ test_foreign(void **state)
 	assert_foreign("a00906022a03a0030c01ff", "otherName:1.2.3;UTF8:\\FF", false);
 	assert_foreign("a00806022a03a0020c00", "otherName:1.2.3;UTF8:", true);
 	assert_foreign("a3020500", "x400Address:#0500", false);
+	/* Types with a form of their own, in another form: a UPN that is an INTEGER, an SRVName without service, an empty permanentIdentifier. */
+	assert_foreign("a011060a2b060104018237140203a003020105", "otherName:1.3.6.1.4.1.311.20.2.3;#020105", false);
+	assert_foreign("a01106082b06010505070807a0051603612e62", "otherName:1.3.6.1.5.5.7.8.7;IA5:a.b", false);
+	assert_foreign("a00e06082b06010505070803a0023000", "otherName:1.3.6.1.5.5.7.8.3;#3000", false);
 	assert_foreign("a5020500", "ediPartyName:#0500", false);
 }
 

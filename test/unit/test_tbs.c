@@ -1,6 +1,8 @@
 /* test_tbs.c - certificates that tbs.c writes, read by OpenSSL. */
 #include "x509_fixture.h"
 
+#include "x509/certificate_policy.h"
+
 #include <openssl/x509v3.h>
 
 static const CmKeyAlg algs[] = {
@@ -151,6 +153,73 @@ test_ca_extensions(void **state)
 	entity_free(&root);
 }
 
+/* Everything that only some certificates have, as OpenSSL reads it. */
+static void
+test_special_extensions(void **state)
+{
+	static const char wanted[] =
+		"X509v3 Extended Key Usage: critical|Policy: 1.2.3.4|CPS: http://a/cps|Explicit Text: Hands off|"
+		"URI:http://crl1/Big%20CA/5a0102030405060708090a0b0c0d0e0f10111213/7|URI:ldap://crl2/|URI:http://delta/7|"
+		"status_request|CA Issuers - URI:http://ca1/|CA Issuers - URI:http://ca2/|OCSP - URI:http://o1/|OCSP - URI:http://o2/|1.2.3.5: critical";
+	CmStatus	st = CM_STATUS_INIT;
+	Entity		ca;
+	Entity		leaf;
+	CmBuf		policies;
+	CmTbs		tbs;
+	X509	   *x;
+	BIO		   *bio = BIO_new(BIO_s_mem());
+	char	   *text;
+	char		all[sizeof(wanted)];
+	char	   *word;
+
+	(void) state;
+	cm_buf_init(&policies, 0);
+	assert_good(cm_certificate_policy_put(&policies, "1.2.3.4", "http://a/cps", "Hands off", &st), &st);
+	assert_good(cm_certificate_policy_put(&policies, "1.2.3.5", NULL, NULL, &st), &st);
+	make_ca(&ca, CM_KEY_EC_P256, "CN=CA", NULL);
+	entity_begin(&leaf, CM_KEY_EC_P256, "CN=leaf");
+	tbs = fixture_tbs(&leaf, &ca, false);
+	tbs.ext_key_usage = cm_slice("\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x08", 10);
+	tbs.ext_key_usage_critical = true;
+	tbs.policies = of(&policies);
+	tbs.must_staple = true;
+	tbs.crl_url = "http://crl1/{ca}/{serial}/{shard} ldap://crl2/";
+	tbs.freshest_crl_url = "http://delta/{shard}";
+	tbs.ca_issuers_url = "http://ca1/ http://ca2/";
+	tbs.ocsp_url = "http://o1/\nhttp://o2/";
+	tbs.url_values.ca = "Big CA";
+	tbs.url_values.shard = 7;
+	tbs.extensions = cm_slice("\x30\x0c\x06\x03\x2a\x03\x05\x01\x01\xff\x04\x02\x05\x00", 14);
+	entity_sign(&leaf, &ca, &tbs);
+	x = to_x509(&leaf.der);
+	assert_int_equal(X509_print_ex(bio, x, 0, 0), 1);
+	BIO_write(bio, "", 1);
+	BIO_get_mem_data(bio, &text);
+	memcpy(all, wanted, sizeof(wanted));
+	for (word = strtok(all, "|"); word != NULL; word = strtok(NULL, "|"))
+	{
+		if (strstr(text, word) == NULL)
+			fail_msg("\"%s\" is not in %s", word, text);
+	}
+	X509_free(x);
+	BIO_free(bio);
+
+	/* RFC 9608: no word about where its revocation would be found, but where its issuer is */
+	tbs.must_staple = false;
+	tbs.no_rev_avail = true;
+	entity_sign(&leaf, &ca, &tbs);
+	x = to_x509(&leaf.der);
+	assert_int_equal(X509_get_ext_by_NID(x, NID_crl_distribution_points, -1), -1);
+	assert_int_equal(X509_get_ext_by_NID(x, NID_freshest_crl, -1), -1);
+	assert_null(memmem(leaf.der.data, leaf.der.len, "http://o1/", 10));
+	assert_non_null(memmem(leaf.der.data, leaf.der.len, "http://ca1/", 11));
+	assert_non_null(memmem(leaf.der.data, leaf.der.len, "\x06\x03\x55\x1d\x38\x04\x02\x05\x00", 9));
+	X509_free(x);
+	entity_free(&leaf);
+	entity_free(&ca);
+	cm_buf_free(&policies);
+}
+
 static void
 test_empty_subject(void **state)
 {
@@ -258,9 +327,17 @@ test_refused_input(void **state)
 	BAD(bad.spki = cm_slice("\x30\x00", 2), "public key");
 	BAD(bad.spki.len--, "public key");
 	BAD(bad.crl_url = "", "CRL");
-	BAD(bad.crl_url = "http://a b/", "CRL");
+	BAD(bad.crl_url = "http://a/ \x01", "CRL");
+	BAD(bad.crl_url = "http://a/{", "CRL");
+	BAD(bad.crl_url = "http://a/{nonsense}", "CRL");
+	BAD(bad.crl_url = "http://a/{ca}", "CRL");
+	BAD(bad.freshest_crl_url = " ", "delta CRL");
+	BAD(bad.name_constraints = cm_slice("\xa0\x00", 2), "name constraints");
+	BAD((bad.no_rev_avail = true, bad.must_staple = true), "stapling");
+	BAD(bad.extensions = cm_slice("\x30\x00", 2), "additional extensions");
+	BAD(bad.extensions = cm_slice("\x30\x07\x06\x01\x2a\x04\x02\x05\x00\x30\x07\x06\x01\x2a\x04\x02\x05\x00", 18), "twice");
 	BAD(bad.ocsp_url = "http://\xc3\xa4/", "OCSP");
-	BAD(bad.ca_issuers_url = "http://a/\n", "issuer");
+	BAD(bad.ca_issuers_url = "http://a/\x7f", "issuer");
 	memset(long_url, 'a', sizeof(long_url) - 1);
 	BAD(bad.ca_issuers_url = long_url, "issuer");
 #undef BAD
@@ -397,6 +474,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_algorithms),
 		cmocka_unit_test(test_ca_extensions),
+		cmocka_unit_test(test_special_extensions),
 		cmocka_unit_test(test_empty_subject),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_refused_input),
