@@ -78,7 +78,9 @@ look() {
 
 # As root: apt, with no service started and no cluster made.
 install() {
-	local policy=/usr/sbin/policy-rc.d drop=/etc/postgresql-common/createcluster.d/certmgr-test.conf made=() bind_was_here=no log
+	local policy=/usr/sbin/policy-rc.d drop=/etc/postgresql-common/createcluster.d/certmgr-test.conf bind_was_here=no
+	# Not local: the trap runs when this function is gone.
+	made=()
 	log=$(mktemp)
 	have named >/dev/null && bind_was_here=yes
 	# shellcheck disable=SC2317,SC2329	# called by the trap
