@@ -31,7 +31,10 @@ FETCH ALL held; CLOSE held;
 -- isolation levels, parallel query, deferred triggers
 BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT certmgr.issue('web') IS NOT NULL AS ok; COMMIT;
 BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT certmgr.issue('web') IS NOT NULL AS ok; COMMIT;
-SET force_parallel_mode = on; SELECT certmgr.issue('web') IS NOT NULL AS ok; RESET force_parallel_mode;
+-- its name since PostgreSQL 16 is debug_parallel_query
+SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SELECT certmgr.issue('web') IS NOT NULL AS ok;
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 CREATE TABLE app (id int PRIMARY KEY, certificate bigint);
 CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM certmgr.issue('web'); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON app DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();

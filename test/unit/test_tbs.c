@@ -73,13 +73,13 @@ check_full_leaf(Entity *ca, Entity *leaf)
 	points = X509_get_ext_d2i(x, NID_crl_distribution_points, &critical, NULL);
 	assert_int_equal(sk_DIST_POINT_num(points), 1);
 	assert_int_equal(critical, 0);
-	assert_string_equal(ASN1_STRING_get0_data(sk_GENERAL_NAME_value(sk_DIST_POINT_value(points, 0)->distpoint->name.fullname, 0)->d.ia5),
+	assert_string_equal((const char *) ASN1_STRING_get0_data(sk_GENERAL_NAME_value(sk_DIST_POINT_value(points, 0)->distpoint->name.fullname, 0)->d.ia5),
 						tbs.crl_url);
 	CRL_DIST_POINTS_free(points);
 	aia = X509_get_ext_d2i(x, NID_info_access, &critical, NULL);
 	assert_int_equal(sk_ACCESS_DESCRIPTION_num(aia), 2);
 	assert_int_equal(OBJ_obj2nid(sk_ACCESS_DESCRIPTION_value(aia, 0)->method), NID_ad_OCSP);
-	assert_string_equal(ASN1_STRING_get0_data(sk_ACCESS_DESCRIPTION_value(aia, 1)->location->d.ia5), tbs.ca_issuers_url);
+	assert_string_equal((const char *) ASN1_STRING_get0_data(sk_ACCESS_DESCRIPTION_value(aia, 1)->location->d.ia5), tbs.ca_issuers_url);
 	AUTHORITY_INFO_ACCESS_free(aia);
 
 	X509_free(x);
