@@ -38,36 +38,6 @@ typedef struct Fields
 } Fields;
 
 void
-cm_aws_keys_free(CmAwsKeys *keys)
-{
-	char	  **texts[] = {&keys->access_key_id, &keys->secret_access_key, &keys->session_token};
-	size_t		i;
-
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-	{
-		if (*texts[i] != NULL)
-			cm_wipe(*texts[i], strlen(*texts[i]));
-		free(*texts[i]);
-		*texts[i] = NULL;
-	}
-	keys->expires = 0;
-}
-
-bool
-cm_aws_keys_copy(CmAwsKeys *dst, const CmAwsKeys *src, CmStatus *st)
-{
-	memset(dst, 0, sizeof(*dst));
-	dst->access_key_id = strdup(src->access_key_id);
-	dst->secret_access_key = strdup(src->secret_access_key);
-	dst->session_token = src->session_token != NULL ? strdup(src->session_token) : NULL;
-	dst->expires = src->expires;
-	if (dst->access_key_id != NULL && dst->secret_access_key != NULL && (src->session_token == NULL || dst->session_token != NULL))
-		return true;
-	cm_aws_keys_free(dst);
-	return cm_fail(st, CM_MEMORY, "out of memory");
-}
-
-void
 cm_aws_date(int64_t now, char date[CM_AWS_DATE_SIZE])
 {
 	int			y;

@@ -9,13 +9,12 @@
 #include "base/der.h"
 #include "base/status.h"
 
-/* Who signs. Holds secrets: cm_aws_keys_free wipes them. All malloc'ed. */
+/* Who signs: a view of texts that somebody else owns and wipes. */
 typedef struct CmAwsKeys
 {
-	char	   *access_key_id;
-	char	   *secret_access_key;
-	char	   *session_token;	/* NULL: long-lived keys */
-	int64_t		expires;		/* seconds since 1970; 0: never */
+	const char *access_key_id;
+	const char *secret_access_key;
+	const char *session_token;	/* NULL: long-lived keys */
 } CmAwsKeys;
 
 /* What is signed, as it goes over the wire. */
@@ -33,8 +32,6 @@ typedef struct CmAwsRequest
 
 #define CM_AWS_DATE_SIZE 17		/* 20150830T123600Z */
 
-extern void cm_aws_keys_free(CmAwsKeys *keys);	/* what it holds, not the struct */
-extern bool cm_aws_keys_copy(CmAwsKeys *dst, const CmAwsKeys *src, CmStatus *st);
 extern void cm_aws_date(int64_t now, char date[CM_AWS_DATE_SIZE]);
 /*
  * Appends the value of the Authorization header. The request must carry

@@ -118,6 +118,28 @@ cm_address_public(const struct sockaddr *addr)
 	return len == 4 ? public4(bytes) : public6(bytes);
 }
 
+bool
+cm_address_metadata(const struct sockaddr *addr)
+{
+	static const uint8_t v4[][4] = {{169, 254, 169, 254}, {169, 254, 170, 2}, {169, 254, 170, 23}};
+	static const uint8_t v6[][16] = {{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, 0x54}, {0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23}};
+	size_t		len;
+	const uint8_t *bytes = address_bytes(addr, &len);
+	size_t		i;
+
+	for (i = 0; bytes != NULL && len == 4 && i < sizeof(v4) / sizeof(v4[0]); i++)
+	{
+		if (memcmp(bytes, v4[i], 4) == 0)
+			return true;
+	}
+	for (i = 0; bytes != NULL && len == 16 && i < sizeof(v6) / sizeof(v6[0]); i++)
+	{
+		if (memcmp(bytes, v6[i], 16) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 parse_prefix(const char *text, int max, int *out)
 {

@@ -24,6 +24,13 @@ typedef struct CmNetwork
  */
 extern bool cm_address_public(const struct sockaddr *addr);
 
+/*
+ * Is this where a cloud gives a machine its own credentials: 169.254.169.254
+ * and fd00:ec2::254 (EC2, Azure, Google), 169.254.170.2, 169.254.170.23 and
+ * fd00:ec2::23 (ECS, EKS)? Never public; only the code that asks for credentials may go there.
+ */
+extern bool cm_address_metadata(const struct sockaddr *addr);
+
 /* "10.0.0.0/8", "2001:db8::/32", or one address. Bits behind the prefix must be zero. */
 extern bool cm_network_parse(const char *cidr, CmNetwork *out, CmStatus *st);
 /* An IPv4 address in IPv6 form (::ffff:10.0.0.1) counts as the IPv4 address. */

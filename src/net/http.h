@@ -26,6 +26,7 @@ typedef struct CmHttpRequest
 	size_t		max_body;		/* 0 = 256 KiB */
 	const char *trust_anchors;	/* PEM; NULL = the system's */
 	bool		allow_http;		/* plain http too */
+	bool		metadata;		/* for credentials of this machine: a cloud's metadata addresses are allowed, and the connection is used for nothing else */
 } CmHttpRequest;
 
 typedef struct CmHttpResponse

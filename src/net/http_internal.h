@@ -38,6 +38,7 @@ struct CmHttp
 	bool		headers_too_large;
 	bool		body_too_large;
 	bool		no_fd;
+	bool		metadata;
 	bool		tls_started;
 	char		denied[64];		/* the address the policy refused */
 	char		error[CURL_ERROR_SIZE];

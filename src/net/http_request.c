@@ -27,7 +27,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 
 	if (purpose != CURLSOCKTYPE_IPCXN)
 		return CURL_SOCKET_BAD;
-	if (!cm_loop_address_allowed(http->loop, &address->addr))
+	if (!cm_loop_address_allowed(http->loop, &address->addr) && !(http->metadata && cm_address_metadata(&address->addr)))
 	{
 		cm_sockaddr_format(&address->addr, http->denied, sizeof(http->denied));
 		return CURL_SOCKET_BAD;
@@ -271,7 +271,7 @@ set_options(CmHttp *http, const CmHttpRequest *request)
 	SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
 	SET(CURLOPT_USERAGENT, USER_AGENT);
 	SET(CURLOPT_HTTPHEADER, http->headers);
-	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+	SET(CURLOPT_HTTP_VERSION, (long) (request->metadata ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
 	SET(CURLOPT_PIPEWAIT, 1L);
 	SET(CURLOPT_LOW_SPEED_LIMIT, CM_HTTP_LOW_SPEED);
 	SET(CURLOPT_LOW_SPEED_TIME, CM_HTTP_LOW_SPEED_S);
@@ -283,6 +283,8 @@ set_options(CmHttp *http, const CmHttpRequest *request)
 	SET(CURLOPT_OPENSOCKETDATA, http);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	SET(CURLOPT_CLOSESOCKETDATA, http->loop);
+	/* Nobody else may find this connection open and get to that address without being asked. */
+	SET(CURLOPT_FORBID_REUSE, request->metadata ? 1L : 0L);
 	SET(CURLOPT_SSL_CTX_FUNCTION, tls_starts);
 	SET(CURLOPT_SSL_CTX_DATA, http);
 	return set_method(http, request) && set_tls(easy, request->trust_anchors);
@@ -291,6 +293,7 @@ set_options(CmHttp *http, const CmHttpRequest *request)
 bool
 cm_http_set_up(CmHttp *http, const CmHttpRequest *request, CmStatus *st)
 {
+	http->metadata = request->metadata;
 	if (!check_method(request->method, st) || !parse_url(http, request, st) || !add_headers(http, request, st))
 		return false;
 	if (request->body != NULL && request->body_len > 0)

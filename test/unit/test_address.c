@@ -168,12 +168,38 @@ test_server_parse(void **state)
 	assert_string_equal(shown, "192");
 }
 
+static bool
+is_metadata(const char *text)
+{
+	struct sockaddr_storage addr;
+	socklen_t	len;
+
+	assert_true(cm_dns_server_parse(text, &addr, &len, NULL));
+	return cm_address_metadata((struct sockaddr *) &addr);
+}
+
+static void
+test_metadata(void **state)
+{
+	(void) state;
+	assert_true(is_metadata("169.254.169.254"));
+	assert_true(is_metadata("169.254.170.2"));
+	assert_true(is_metadata("169.254.170.23"));
+	assert_true(is_metadata("fd00:ec2::254"));
+	assert_true(is_metadata("fd00:ec2::23"));
+	assert_false(is_metadata("169.254.169.253"));
+	assert_false(is_metadata("127.0.0.1"));
+	assert_false(is_metadata("fd00:ec2::255"));
+	assert_false(is_metadata("8.8.8.8"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_server_parse),
 	};
 
