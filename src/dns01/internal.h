@@ -30,5 +30,6 @@ extern bool cm_dns01_known_keys(const CmJson *config, const char *const *known, 
 extern bool cm_dns01_check_propagation(const CmJson *config, CmStatus *st);
 
 extern const CmDns01Provider cm_dns01_rfc2136;
+extern const CmDns01Provider cm_dns01_route53;
 
 #endif

@@ -14,7 +14,8 @@
 #include <string.h>
 
 static const CmDns01Provider *const providers[] = {
-	&cm_dns01_rfc2136
+	&cm_dns01_rfc2136,
+	&cm_dns01_route53
 };
 
 const CmDns01Provider *
@@ -34,7 +35,7 @@ const char *
 cm_dns01_provider_types(void)
 {
 	/* By hand, so that no state is needed; a unit test compares it with the list above. */
-	return "rfc2136";
+	return "rfc2136, route53";
 }
 
 static bool

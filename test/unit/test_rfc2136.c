@@ -497,7 +497,7 @@ test_check(void **state)
 		cm_json_free(config);
 	}
 	assert_null(cm_dns01_provider("route66"));
-	assert_string_equal(cm_dns01_provider_types(), "rfc2136");
+	assert_string_equal(cm_dns01_provider_types(), "rfc2136, route53");
 }
 
 /* ---- updates ---- */
