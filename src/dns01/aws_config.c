@@ -154,7 +154,7 @@ read_endpoint(const CmJson *config, const char *key, const char *otherwise, char
 static bool
 read_endpoints(const CmJson *config, CmAws *aws, CmStatus *st)
 {
-	const Partition *partition;
+	const Partition *partition = &partitions[0];
 	char		sts[128];
 	CmDns01Api	api;
 	bool		ok;
