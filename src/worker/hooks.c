@@ -16,8 +16,10 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
@@ -27,6 +29,7 @@
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "pg/compat.h"
 #include "pg/wake.h"
@@ -120,12 +123,28 @@ option_string(List *options, const char *name)
 	return NULL;
 }
 
+/* PostgreSQL's own have_createdb_privilege() can be called since 15.19 only. */
+static bool
+may_create_databases(void)
+{
+	HeapTuple	role;
+	bool		may;
+
+	if (superuser())
+		return true;
+	role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	may = HeapTupleIsValid(role) && ((Form_pg_authid) GETSTRUCT(role))->rolcreatedb;
+	if (HeapTupleIsValid(role))
+		ReleaseSysCache(role);
+	return may;
+}
+
 static void
 block_source_of(CreatedbStmt *stmt)
 {
 	const char *source = option_string(stmt->options, "template");
 
-	if (have_createdb_privilege())
+	if (may_create_databases())
 		block(get_database_oid(source != NULL && source[0] != '\0' ? source : "template1", true));
 }
 
