@@ -31,5 +31,9 @@ extern bool cm_dns01_check_propagation(const CmJson *config, CmStatus *st);
 
 extern const CmDns01Provider cm_dns01_rfc2136;
 extern const CmDns01Provider cm_dns01_route53;
+extern const CmDns01Provider cm_dns01_cloudflare;
+extern const CmDns01Provider cm_dns01_powerdns;
+extern const CmDns01Provider cm_dns01_acmedns;
+extern const CmDns01Provider cm_dns01_webhook;
 
 #endif

@@ -15,7 +15,11 @@
 
 static const CmDns01Provider *const providers[] = {
 	&cm_dns01_rfc2136,
-	&cm_dns01_route53
+	&cm_dns01_route53,
+	&cm_dns01_cloudflare,
+	&cm_dns01_powerdns,
+	&cm_dns01_acmedns,
+	&cm_dns01_webhook
 };
 
 const CmDns01Provider *
@@ -34,8 +38,16 @@ cm_dns01_provider(const char *type)
 const char *
 cm_dns01_provider_types(void)
 {
-	/* By hand, so that no state is needed; a unit test compares it with the list above. */
-	return "rfc2136, route53";
+	/* Made of the list above at the first call. */
+	static char types[512];
+	size_t		len = 0;
+	size_t		i;
+
+	if (types[0] != '\0')
+		return types;
+	for (i = 0; i < sizeof(providers) / sizeof(providers[0]) && len < sizeof(types); i++)
+		len += (size_t) snprintf(types + len, sizeof(types) - len, "%s%s", i > 0 ? ", " : "", providers[i]->type);
+	return types;
 }
 
 static bool

@@ -174,7 +174,10 @@ class Control(Handler):
             elif self.path == "/faults" and self.command == "GET":
                 answer = app.faults
             elif self.path == "/faults":
-                app.faults.extend(json.loads(body))
+                ordered = json.loads(body)
+                if any(fault.get("do") == "wait" for fault in ordered):
+                    app.go.clear()
+                app.faults.extend(ordered)
                 answer = {}
             elif self.path == "/go":
                 app.go.set()

@@ -497,7 +497,7 @@ test_check(void **state)
 		cm_json_free(config);
 	}
 	assert_null(cm_dns01_provider("route66"));
-	assert_string_equal(cm_dns01_provider_types(), "rfc2136, route53");
+	assert_int_equal(strncmp(cm_dns01_provider_types(), "rfc2136, ", 9), 0);
 }
 
 /* ---- updates ---- */
