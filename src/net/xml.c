@@ -167,8 +167,7 @@ cm_xml_parse(CmSlice text, CmStatus *st)
 	XML_SetStartDoctypeDeclHandler(b.parser, on_doctype);
 	ok = XML_Parse(b.parser, (const char *) text.data, (int) text.len, XML_TRUE) == XML_STATUS_OK;
 	if (!ok && !b.failed)
-		cm_fail(st, CM_PROTOCOL, "an answer is not XML: %s in line %lu", XML_ErrorString(XML_GetErrorCode(b.parser)),
-				(unsigned long) XML_GetCurrentLineNumber(b.parser));
+		cm_fail(st, CM_PROTOCOL, "an answer is not XML: %s", XML_ErrorString(XML_GetErrorCode(b.parser)));
 	XML_ParserFree(b.parser);
 	if (ok && !b.failed && !terminate_texts(b.root))
 		ok = cm_fail(st, CM_MEMORY, "out of memory");
