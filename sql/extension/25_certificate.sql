@@ -23,7 +23,8 @@ CREATE TABLE certmgr.certificate (
 	revoked_at timestamptz,
 	revocation_reason text,
 	status_message text,
-	metadata jsonb
+	metadata jsonb,
+	template_id bigint
 );
 CREATE UNIQUE INDEX certificate_ca_id_serial_key ON certmgr.certificate (ca_id, serial);
 CREATE INDEX certificate_subscriber_id_idx ON certmgr.certificate (subscriber_id, id) WHERE subscriber_id IS NOT NULL;
@@ -40,6 +41,7 @@ COMMENT ON COLUMN certmgr.certificate.serial IS 'serial number, big endian';
 COMMENT ON COLUMN certmgr.certificate.sans IS 'subject alternative names, with prefix: DNS:, IP:, email:, URI:';
 COMMENT ON COLUMN certmgr.certificate.renewed_from IS 'the certificate this one replaces';
 COMMENT ON COLUMN certmgr.certificate.renew_at IS 'when the worker renews it; null: never, or done';
+COMMENT ON COLUMN certmgr.certificate.template_id IS 'the template it was issued by, if any';
 COMMENT ON COLUMN certmgr.certificate.status_message IS 'what happened last and what comes next, in plain words';
 
 CREATE TABLE certmgr.certificate_body (

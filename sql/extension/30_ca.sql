@@ -56,9 +56,12 @@ CREATE TABLE certmgr.subscriber (
 	key_algorithm text NOT NULL,
 	auto_renew boolean NOT NULL,
 	renew_before interval,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	template_id bigint REFERENCES certmgr.template
 );
+CREATE INDEX subscriber_template_id_idx ON certmgr.subscriber (template_id) WHERE template_id IS NOT NULL;
 CREATE INDEX subscriber_ca_id_idx ON certmgr.subscriber (ca_id);
 COMMENT ON TABLE certmgr.subscriber IS 'entities that hold certificates: what they may be issued, by which CA, and how it is renewed';
+COMMENT ON COLUMN certmgr.subscriber.template_id IS 'rules that its certificates keep besides';
 COMMENT ON COLUMN certmgr.subscriber.owner IS 'role that may issue, renew, revoke and read keys for it';
 COMMENT ON COLUMN certmgr.subscriber.renew_before IS 'how long before expiry it is renewed; null: one third of the lifetime';

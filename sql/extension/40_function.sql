@@ -65,14 +65,17 @@ COMMENT ON FUNCTION certmgr.create_acme_ca(text, text, text[], text, boolean, te
 -- Subscribers ----------------------------------------------------------------
 
 CREATE FUNCTION certmgr.create_subscriber(name text, ca text, subject text DEFAULT NULL, sans text[] DEFAULT '{}', lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL,
-	auto_renew boolean DEFAULT true, renew_before interval DEFAULT NULL, usages text[] DEFAULT NULL, owner text DEFAULT NULL)
+	auto_renew boolean DEFAULT true, renew_before interval DEFAULT NULL, usages text[] DEFAULT NULL, owner text DEFAULT NULL,
+	template text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_subscriber';
-COMMENT ON FUNCTION certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text) IS
-	'creates an entity that may hold certificates of that CA with this subject (RFC 4514; default: CN is the first host name), these names (DNS:, IP:, email:, URI: or bare) and usages (default: digitalSignature, serverAuth, clientAuth). Lifetime: default 90 days, the CA''s own for an external one. owner: the role that may use it. Returns its id';
+COMMENT ON FUNCTION certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text) IS
+	'creates an entity that may hold certificates of that CA with this subject (RFC 4514; default: CN is the first host name), these names (DNS:, IP:, email:, URI: or bare) and usages (default: digitalSignature, serverAuth, clientAuth). Lifetime: default 90 days, the CA''s own for an external one. owner: the role that may use it. template: rules it must keep, and defaults. Returns its id';
 CREATE FUNCTION certmgr.alter_subscriber(name text, subject text DEFAULT NULL, sans text[] DEFAULT NULL, lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL,
-	auto_renew boolean DEFAULT NULL, renew_before interval DEFAULT NULL, usages text[] DEFAULT NULL, owner text DEFAULT NULL, state text DEFAULT NULL)
+	auto_renew boolean DEFAULT NULL, renew_before interval DEFAULT NULL, usages text[] DEFAULT NULL, owner text DEFAULT NULL, state text DEFAULT NULL,
+	template text DEFAULT NULL)
 	RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_alter_subscriber';
-COMMENT ON FUNCTION certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text) IS 'changes what is not NULL; certificates that were issued stay as they are. state: active or disabled';
+COMMENT ON FUNCTION certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text) IS
+	'changes what is not NULL; certificates that were issued stay as they are. state: active or disabled; owner and template: an empty text takes it away';
 CREATE FUNCTION certmgr.drop_subscriber(name text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_drop_subscriber';
 COMMENT ON FUNCTION certmgr.drop_subscriber(text) IS 'removes a subscriber; its certificates stay in the inventory and are not renewed';
 
@@ -81,9 +84,11 @@ COMMENT ON FUNCTION certmgr.drop_subscriber(text) IS 'removes a subscriber; its 
 CREATE FUNCTION certmgr.issue(subscriber text, csr text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_issue';
 COMMENT ON FUNCTION certmgr.issue(text, text) IS
 	'issues a certificate to a subscriber, with a key made and sealed here or for a CSR (PEM). A private CA signs when the transaction commits; an external CA is asked by the worker after it. Returns the certificate''s id';
-CREATE FUNCTION certmgr.issue_from(ca text, subject text DEFAULT NULL, sans text[] DEFAULT '{}', csr text DEFAULT NULL, lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL, usages text[] DEFAULT NULL)
+CREATE FUNCTION certmgr.issue_from(ca text, subject text DEFAULT NULL, sans text[] DEFAULT '{}', csr text DEFAULT NULL, lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL, usages text[] DEFAULT NULL,
+	template text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_issue_from';
-COMMENT ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[]) IS 'issues a certificate from a CA without a subscriber, for administrators and operators; with a CSR its subject and names are taken where none are given. Returns the certificate''s id';
+COMMENT ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text) IS
+	'issues a certificate from a CA without a subscriber: for administrators and operators, and by a template for the roles that it is granted to; with a CSR its subject and names are taken where none are given. Returns the certificate''s id';
 CREATE PROCEDURE certmgr.issue_now(subscriber text, csr text DEFAULT NULL, INOUT id bigint DEFAULT NULL, INOUT certificate text DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_issue_now';
 COMMENT ON PROCEDURE certmgr.issue_now(text, text, bigint, text) IS 'issues and commits, then gives id and PEM in one statement; for an external CA the PEM comes later: CALL certmgr.wait(id)';
 CREATE PROCEDURE certmgr.wait(certificate bigint, timeout interval DEFAULT '5 min', INOUT state text DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_wait';

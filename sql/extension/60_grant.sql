@@ -14,9 +14,9 @@ GRANT EXECUTE ON PROCEDURE certmgr.issue_now(text, text, bigint, text), certmgr.
 GRANT EXECUTE ON FUNCTION certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.ca_pem(text), certmgr.crl(text) TO certmgr_auditor;
 
 -- operator: subscribers and certificates of all
-GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[]),
-	certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text),
-	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text),
+GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text),
+	certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text),
+	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text),
 	certmgr.drop_subscriber(text), certmgr.refresh_crl(text) TO certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON PROCEDURE certmgr.work(interval, bigint) TO certmgr_operator, certmgr_admin;
 
@@ -49,3 +49,7 @@ CREATE POLICY holder ON certmgr.subscriber FOR SELECT TO certmgr_requester
 	USING (owner IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = owner AND pg_catalog.pg_has_role(r.oid, 'usage')));
 CREATE POLICY holder ON certmgr.certificate FOR SELECT TO certmgr_requester
 	USING (subscriber_id IN (SELECT s.id FROM certmgr.subscriber s));
+-- Issued by a template, without a subscriber: it belongs to whoever asked for it.
+CREATE POLICY requester ON certmgr.certificate FOR SELECT TO certmgr_requester
+	USING (subscriber_id IS NULL AND template_id IS NOT NULL
+		   AND EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = requested_by AND pg_catalog.pg_has_role(r.oid, 'usage')));

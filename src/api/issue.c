@@ -68,6 +68,7 @@ certmgr_issue_from(PG_FUNCTION_ARGS)
 	request.key_algorithm = cm_arg_text(fcinfo, 5);
 	if (!PG_ARGISNULL(6))
 		request.usages = cm_text_array(PG_GETARG_DATUM(6), &request.usage_count);
+	request.template = cm_arg_text(fcinfo, 7);
 	id = cm_issue_from(&request);
 	call_end(context, old);
 	PG_RETURN_INT64(id);

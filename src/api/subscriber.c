@@ -53,6 +53,7 @@ certmgr_create_subscriber(PG_FUNCTION_ARGS)
 	change.ca = cm_arg_text(fcinfo, 1);
 	change.subject = cm_arg_text(fcinfo, 2);
 	common_args(fcinfo, 3, &change);
+	change.template = cm_arg_text(fcinfo, 10);
 	cm_owner_enter(&scope);
 	id = cm_subscriber_create(&change, actor);
 	cm_owner_leave(&scope);
@@ -72,6 +73,7 @@ certmgr_alter_subscriber(PG_FUNCTION_ARGS)
 	change.subject = cm_arg_text(fcinfo, 1);
 	common_args(fcinfo, 2, &change);
 	change.state = cm_arg_text(fcinfo, 9);
+	change.template = cm_arg_text(fcinfo, 10);
 	cm_owner_enter(&scope);
 	cm_subscriber_alter(&change, actor);
 	cm_owner_leave(&scope);

@@ -8,6 +8,7 @@
 #include "crypto/digest.h"
 #include "lifecycle/acme_work.h"
 #include "lifecycle/notify.h"
+#include "lifecycle/template.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
 #include "store/audit.h"
@@ -33,6 +34,7 @@ check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmSt
 	CmBuf	   *sans = cm_own_buf(0);
 	int64		now = (int64) timestamptz_to_time_t(GetCurrentTimestamp());
 	CmPolicy	policy = {0};
+	int64		template_id;
 
 	for (int i = 0; i < order->identifier_count; i++)
 	{
@@ -49,6 +51,9 @@ check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmSt
 	policy.not_after = now + LIFETIME_MAX;
 	policy.spki = spki;
 	policy.foreign = true;
+	template_id = cm_template_of_certificate(order->certificate_id);
+	if (template_id != 0)
+		policy.template = &cm_template_get(template_id)->rules;
 	if (!cm_policy_check(cert->tbs, &policy, st))
 		return false;
 	if (cert->not_after <= now)

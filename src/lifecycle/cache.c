@@ -209,8 +209,9 @@ cm_issuer_get(int64 ca_id)
 	if (found)
 	{
 		slot->issuer->cached = false;
+		/* Who got it a moment ago may still use it: what runs in between (the function of a template) may have changed the CA. */
 		if (slot->issuer->pins == 0)
-			MemoryContextDelete(slot->issuer->context);
+			MemoryContextSetParent(slot->issuer->context, TopTransactionContext);
 	}
 	MemoryContextSetParent(issuer->context, CacheMemoryContext);
 	issuer->cached = true;
@@ -265,7 +266,7 @@ parse_names(CmSubscriber *s)
 static CmSubscriber *
 load_subscriber(const char *name)
 {
-	static CmQuery select = {"SELECT id, name, ca_id, owner, state = 'disabled', subject, sans, usages, lifetime, key_algorithm, auto_renew, renew_before "
+	static CmQuery select = {"SELECT id, name, ca_id, owner, state = 'disabled', subject, sans, usages, lifetime, key_algorithm, auto_renew, renew_before, template_id "
 	"FROM certmgr.subscriber WHERE name = $1", 1, {TEXTOID}};
 	CmOwnerScope scope;
 	CmStatus	st = CM_STATUS_INIT;
@@ -302,6 +303,7 @@ load_subscriber(const char *name)
 	s->has_renew_before = !cm_rows_null(&rows, 0, 11);
 	if (s->has_renew_before)
 		s->renew_before = *DatumGetIntervalP(cm_rows_value(&rows, 0, 11));
+	s->template_id = cm_rows_int64(&rows, 0, 12);
 	parse_names(s);
 	cm_owner_leave(&scope);
 	MemoryContextSwitchTo(old);
@@ -329,7 +331,7 @@ cm_subscriber_get(const char *name)
 	s = load_subscriber(name);
 	slot = hash_search(subscribers, key, HASH_ENTER, &found);
 	if (found)
-		MemoryContextDelete(slot->subscriber->context);
+		MemoryContextSetParent(slot->subscriber->context, TopTransactionContext);
 	MemoryContextSetParent(s->context, CacheMemoryContext);
 	slot->subscriber = s;
 	return s;

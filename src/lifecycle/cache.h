@@ -56,16 +56,17 @@ typedef struct CmSubscriber
 	bool		auto_renew;
 	bool		has_renew_before;
 	Interval	renew_before;
+	int64		template_id;	/* 0: none */
 
 	MemoryContext context;
 	uint64		generation;
 } CmSubscriber;
 
-/* Throws when it does not exist, is not active, or its key cannot be opened. Valid until the end of the transaction when pinned, until the next cache call otherwise. */
+/* Throws when it does not exist, is not active, or its key cannot be opened. Valid until the end of the transaction; pinned, until it is unpinned. */
 extern CmIssuer *cm_issuer_get(int64 ca_id);
 extern void cm_issuer_pin(CmIssuer *issuer);
 extern void cm_issuer_unpin(CmIssuer *issuer);
-/* Throws when it does not exist. */
+/* Throws when it does not exist. Valid until the end of the transaction. */
 extern CmSubscriber *cm_subscriber_get(const char *name);
 extern CmSubscriber *cm_subscriber_get_by_id(int64 id);
 

@@ -16,7 +16,7 @@ extern void cm_subscriber_check_access(const CmSubscriber *subscriber, const cha
 /* To a subscriber, with a key made here, or for a CSR (PEM or NULL). Checks access. Returns the certificate's id. */
 extern int64 cm_issue(const char *subscriber, const char *csr);
 
-/* Without a subscriber. NULL / 0 datums mean defaults; lifetime NULL = 90 days. */
+/* Without a subscriber. NULL / 0 datums mean defaults; lifetime NULL = 90 days. Checks access: operators, and by a template the roles that it is granted to. */
 typedef struct CmIssueFrom
 {
 	const char *ca;
@@ -28,6 +28,7 @@ typedef struct CmIssueFrom
 	const char *key_algorithm;
 	char	  **usages;			/* NULL: defaults */
 	int			usage_count;
+	const char *template;		/* NULL: none; the defaults are then its */
 } CmIssueFrom;
 
 extern int64 cm_issue_from(const CmIssueFrom *request);

@@ -11,10 +11,12 @@
 #include "crypto/key.h"
 #include "lib/stringinfo.h"
 #include "lifecycle/subscriber.h"
+#include "lifecycle/template.h"
 #include "mb/pg_wchar.h"
 #include "pg/error.h"
 #include "pg/interval.h"
 #include "pg/own.h"
+#include "pg/query.h"
 #include "store/audit.h"
 #include "store/subscriber.h"
 #include "utils/acl.h"
@@ -225,6 +227,141 @@ check_times(const CmSubscriberRow *row)
 				 errhint("Leave it out: certificates are then renewed when a third of the lifetime is left.")));
 }
 
+/* ---- the template ---- */
+
+static const CmTemplateEntry *
+template_of(const CmSubscriberRow *row)
+{
+	return row->template_id == 0 ? NULL : cm_template_get(row->template_id);
+}
+
+/* What was not said comes from the template; changes are judged by it. */
+static void
+set_template(CmSubscriberRow *row, const char *name, bool defaults)
+{
+	const CmTemplateEntry *t;
+
+	if (name[0] == '\0')
+	{
+		row->template_id = 0;
+		return;
+	}
+	t = cm_template_get_by_name(name);
+	if (t->rules.ca)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("template \"%s\" is for CA certificates", name),
+				 errhint("SELECT certmgr.issue_from(ca, csr => '...', template => %s) signs the request of a CA.", quote_literal_cstr(name))));
+	cm_template_check_ca(t, row->ca_name);
+	row->template_id = t->id;
+	if (!defaults)
+		return;
+	row->lifetime = t->lifetime;
+	row->key_algorithm = pstrdup(cm_key_alg_name(t->key_alg));
+	row->usages = cm_text_array(t->usages_text, &row->usage_count);
+}
+
+typedef struct Refusal
+{
+	char		detail[512];
+} Refusal;
+
+static bool
+keep_refusal(void *arg, const char *rule, bool kept, const char *detail)
+{
+	Refusal    *refusal = arg;
+
+	if (!kept)
+		strlcpy(refusal->detail, detail, sizeof(refusal->detail));
+	return kept;
+}
+
+static void
+refuse_by_template(const CmTemplateEntry *t, const CmSubscriberRow *row, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(CM_ERRCODE_POLICY),
+			 errmsg("subscriber \"%s\" is not allowed by template \"%s\"", row->name, t->name),
+			 errdetail("%s", detail)));
+}
+
+static void
+check_usages_by_template(const CmTemplateEntry *t, const CmSubscriberRow *row)
+{
+	CmBuf	   *purposes = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+
+	for (int i = 0; i < row->usage_count; i++)
+	{
+		uint32_t	bits = 0;
+		CmSlice		rest = t->rules.ext_key_usage;
+		CmDer		oid;
+		bool		found;
+
+		cm_buf_reset(purposes);
+		if (!cm_usage_parse(row->usages[i], &bits, purposes, &st))
+			cm_throw(&st, NULL);
+		found = (bits & ~t->rules.key_usage) == 0 && purposes->len == 0;
+		while (!found && bits == 0 && cm_der_next(&rest, &oid))
+			found = cm_slice_equal(oid.whole, cm_slice(purposes->data, purposes->len));
+		if (!found)
+			refuse_by_template(t, row, psprintf("Usage \"%s\" is not among the allowed ones.", row->usages[i]));
+	}
+}
+
+/* As far as it can be told without a certificate; the rest is found when one is issued. */
+static void
+check_by_template(const CmSubscriberRow *row)
+{
+	const CmTemplateEntry *t = template_of(row);
+	CmBuf	   *name = cm_own_buf(0);
+	CmBuf	   *subject = cm_own_buf(0);
+	CmBuf	   *sans = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	Refusal		refusal = {""};
+	CmKeyAlg	alg;
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	int64_t		start = timestamptz_to_time_t(now);
+	int64_t		end = timestamptz_to_time_t(cm_timestamp_plus(now, &row->lifetime));
+
+	if (t == NULL)
+		return;
+	if (!cm_name_parse(row->subject, name, &st) ||
+		!cm_template_complete_subject(&t->rules, cm_slice(name->data, name->len), subject, &st) ||
+		!cm_key_alg_parse(row->key_algorithm, &alg, &st))
+		cm_throw(&st, NULL);
+	for (int i = 0; i < row->san_count; i++)
+	{
+		if (!cm_san_parse(row->sans[i], sans, &st))
+			cm_throw(&st, NULL);
+	}
+	if (!cm_template_check_names(&t->rules, cm_slice(subject->data, subject->len), cm_slice(sans->data, sans->len), keep_refusal, &refusal))
+		refuse_by_template(t, row, refusal.detail);
+	if (t->rules.key_algs != 0 && (t->rules.key_algs & CM_KEY_ALG_BIT(alg)) == 0)
+		refuse_by_template(t, row, psprintf("Key algorithm %s is not among the allowed ones.", row->key_algorithm));
+	check_usages_by_template(t, row);
+	if (t->rules.has_max_lifetime && end > cm_span_after(start, &t->rules.max_lifetime))
+		refuse_by_template(t, row, "The lifetime is longer than allowed.");
+	if (t->rules.has_min_lifetime && end < cm_span_after(start, &t->rules.min_lifetime))
+		refuse_by_template(t, row, "The lifetime is shorter than allowed.");
+}
+
+/* A template that has no place for a common name: then the names are all there is. */
+static bool
+may_have_common_name(const CmSubscriberRow *row)
+{
+	const CmTemplateEntry *t = template_of(row);
+
+	if (t == NULL || t->rules.other_attributes)
+		return true;
+	for (int i = 0; i < t->rules.subject_count; i++)
+	{
+		if (strcmp(t->rules.subject[i].name, "CN") == 0)
+			return !t->rules.subject[i].denied;
+	}
+	return false;
+}
+
 /* ---- the rest ---- */
 
 static void
@@ -283,6 +420,7 @@ check_row(const CmSubscriberRow *row)
 	check_times(row);
 	if (strcmp(row->ca_type, "acme") == 0)
 		check_acme(row);
+	check_by_template(row);
 }
 
 /* Puts what was said into the row; what was not stays, but follows where it had been derived. */
@@ -290,14 +428,19 @@ static void
 apply(CmSubscriberRow *row, const CmSubscriberChange *change)
 {
 	bool		usual_subject = strcmp(row->subject, default_subject(row->sans, row->san_count)) == 0;
-	bool		usual_usages = has_default_usages(row);
+	bool		usual_usages = row->template_id == 0 && has_default_usages(row);
 
+	if (change->template != NULL)
+	{
+		set_template(row, change->template, row->id == 0);
+		usual_usages = usual_usages && row->template_id == 0;
+	}
 	if (change->has_sans)
 		set_sans(row, change->sans, change->san_count);
 	if (change->subject != NULL)
 		row->subject = canonical_subject(change->subject);
 	else if (usual_subject)
-		row->subject = default_subject(row->sans, row->san_count);
+		row->subject = may_have_common_name(row) ? default_subject(row->sans, row->san_count) : pstrdup("");
 	if (change->key_algorithm != NULL)
 		set_key_algorithm(row, change->key_algorithm);
 	if (change->has_usages)

@@ -26,6 +26,7 @@ typedef struct CmSubscriberChange
 	int			usage_count;
 	const char *owner;			/* "": nobody */
 	const char *state;			/* alter only */
+	const char *template;		/* "": none */
 } CmSubscriberChange;
 
 /* Returns the id. All throw; the caller's rights were checked. */

@@ -9,7 +9,7 @@
 #include "datatype/timestamp.h"
 #include "executor/spi.h"
 
-#define CM_QUERY_MAX_ARGS 16
+#define CM_QUERY_MAX_ARGS 32		/* a template has 26 columns to write */
 
 /* A statement: text and argument types; the plan is made at first use and kept for the life of the process. */
 typedef struct CmQuery

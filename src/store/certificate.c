@@ -11,7 +11,7 @@
 #include "store/insert.h"
 #include "utils/timestamp.h"
 
-#define CERTIFICATE_COLUMNS 22
+#define CERTIFICATE_COLUMNS 23
 #define BODY_COLUMNS 7
 #define AUDIT_COLUMNS 7
 
@@ -92,6 +92,7 @@ cm_certificate_put(const CmCertificateNew *c)
 	nulls[20] = c->status_message == NULL;
 	values[20] = cm_datum_text(c->status_message);
 	nulls[21] = true;			/* metadata */
+	set_id(values, nulls, 22, c->template_id);
 	cm_inserter_put(&writer, values, nulls);
 	cm_inserter_close(&writer);
 	put_audit(c);

@@ -29,6 +29,7 @@ typedef struct CmCertificateNew
 	int64		renewed_from;
 	TimestampTz renew_at;
 	const char *status_message;
+	int64		template_id;
 	const char *action;			/* of the audit row that is written along */
 } CmCertificateNew;
 

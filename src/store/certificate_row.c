@@ -14,7 +14,8 @@
 
 #define ROW_COLUMNS \
 	"SELECT c.id, c.ca_id, c.issuer_id, c.subscriber_id, c.state, c.source, c.subject, c.key_algorithm, c.status_message, c.not_after," \
-	" c.revoked_at, c.revocation_reason, a.name, a.type, s.name, s.owner, b.der, b.chain, b.spki, b.sealed_key" \
+	" c.revoked_at, c.revocation_reason, a.name, a.type, s.name," \
+	" CASE WHEN c.subscriber_id IS NULL AND c.template_id IS NOT NULL THEN c.requested_by ELSE s.owner END, b.der, b.chain, b.spki, b.sealed_key" \
 	" FROM certmgr.certificate c" \
 	" LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id" \
 	" LEFT JOIN certmgr.ca a ON a.id = c.ca_id" \

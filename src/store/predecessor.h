@@ -26,6 +26,8 @@ typedef struct CmPredecessor
 	CmSlice		spki;			/* of a pending or failed one */
 	CmSlice		csr;
 	CmSlice		sealed_key;
+	int64		template_id;	/* 0: none */
+	char	   *requested_by;
 } CmPredecessor;
 
 /* Locks the row. NULL when there is none. */

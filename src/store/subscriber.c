@@ -30,20 +30,21 @@ int64
 cm_subscriber_row_insert(const CmSubscriberRow *row)
 {
 	static CmQuery query = {
-		"INSERT INTO certmgr.subscriber (name, ca_id, state, owner, subject, sans, usages, lifetime, key_algorithm, auto_renew, renew_before)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (name) DO NOTHING RETURNING id",
-		11, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID}
+		"INSERT INTO certmgr.subscriber (name, ca_id, state, owner, subject, sans, usages, lifetime, key_algorithm, auto_renew, renew_before, template_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING RETURNING id",
+		12, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID, INT8OID}
 	};
-	Datum		args[11] = {
+	Datum		args[12] = {
 		cm_datum_text(row->name), Int64GetDatum(row->ca_id), cm_datum_text(row->state), cm_datum_text(row->owner), cm_datum_text(row->subject),
 		cm_datum_text_array(row->sans, row->san_count), cm_datum_text_array(row->usages, row->usage_count), IntervalPGetDatum(&row->lifetime),
-		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before)
+		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before), Int64GetDatum(row->template_id)
 	};
-	bool		nulls[11] = {false};
+	bool		nulls[12] = {false};
 	CmRows		rows;
 
 	nulls[3] = row->owner == NULL;
 	nulls[10] = !row->has_renew_before;
+	nulls[11] = row->template_id == 0;
 	rows = cm_query(&query, args, nulls);
 	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
 }
@@ -53,7 +54,7 @@ cm_subscriber_row_lock(const char *name, CmSubscriberRow *row)
 {
 	static CmQuery query = {
 		"SELECT s.id, s.name, s.ca_id, a.name, a.type, s.state, s.owner, s.subject, s.sans, s.usages, s.lifetime, s.key_algorithm, s.auto_renew,"
-		" s.renew_before FROM certmgr.subscriber s JOIN certmgr.ca a ON a.id = s.ca_id WHERE s.name = $1 FOR UPDATE OF s",
+		" s.renew_before, s.template_id FROM certmgr.subscriber s JOIN certmgr.ca a ON a.id = s.ca_id WHERE s.name = $1 FOR UPDATE OF s",
 		1, {TEXTOID}
 	};
 	Datum		args[1] = {cm_datum_text(name)};
@@ -78,6 +79,7 @@ cm_subscriber_row_lock(const char *name, CmSubscriberRow *row)
 	row->has_renew_before = !cm_rows_null(&rows, 0, 13);
 	if (row->has_renew_before)
 		row->renew_before = *DatumGetIntervalP(cm_rows_value(&rows, 0, 13));
+	row->template_id = cm_rows_int64(&rows, 0, 14);
 	return true;
 }
 
@@ -86,18 +88,19 @@ cm_subscriber_row_update(const CmSubscriberRow *row)
 {
 	static CmQuery query = {
 		"UPDATE certmgr.subscriber SET state = $2, owner = $3, subject = $4, sans = $5, usages = $6, lifetime = $7, key_algorithm = $8,"
-		" auto_renew = $9, renew_before = $10 WHERE id = $1",
-		10, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID}
+		" auto_renew = $9, renew_before = $10, template_id = $11 WHERE id = $1",
+		11, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID, INT8OID}
 	};
-	Datum		args[10] = {
+	Datum		args[11] = {
 		Int64GetDatum(row->id), cm_datum_text(row->state), cm_datum_text(row->owner), cm_datum_text(row->subject),
 		cm_datum_text_array(row->sans, row->san_count), cm_datum_text_array(row->usages, row->usage_count), IntervalPGetDatum(&row->lifetime),
-		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before)
+		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before), Int64GetDatum(row->template_id)
 	};
-	bool		nulls[10] = {false};
+	bool		nulls[11] = {false};
 
 	nulls[2] = row->owner == NULL;
 	nulls[9] = !row->has_renew_before;
+	nulls[10] = row->template_id == 0;
 	(void) cm_query(&query, args, nulls);
 }
 

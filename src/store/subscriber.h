@@ -26,6 +26,7 @@ typedef struct CmSubscriberRow
 	bool		auto_renew;
 	bool		has_renew_before;
 	Interval	renew_before;
+	int64		template_id;	/* 0: none */
 } CmSubscriberRow;
 
 /* The CA of that name into ca_id, ca_name and ca_type; false when there is none. */

@@ -346,9 +346,8 @@ mailbox_below(CmSlice mailbox, CmSlice base)
 	return base.data[0] == '.' ? host_below(host, base, false) : equal_fold(host, base);
 }
 
-/* The host of "scheme://user@host:port/path"; false when the URI has none (RFC 5280: then it cannot be judged). */
-static bool
-uri_host(CmSlice uri, CmSlice *host)
+bool
+cm_uri_host(CmSlice uri, CmSlice *host)
 {
 	const uint8_t *p = uri.data;
 	const uint8_t *end = uri.data + uri.len;
@@ -368,8 +367,12 @@ uri_host(CmSlice uri, CmSlice *host)
 	for (at = p; at < end && *at != ':'; at++)
 		;
 	*host = cm_slice(p, (size_t) (at - p));
-	/* An address in place of a name (also "[" of IPv6) is no host name. */
-	return host->len > 0 && p[0] != '[' && !isdigit(at[-1]);
+	if (host->len == 0 || p[0] == '[')
+		return false;
+	/* A last label that is a number makes it an IPv4 address. */
+	while (at > p && isdigit(at[-1]))
+		at--;
+	return at > p ? at[-1] != '.' : false;
 }
 
 static bool
@@ -456,7 +459,7 @@ is_below(const CmDer *name, const CmDer *base, bool excluding)
 		case TAG_EMAIL:
 			return mailbox_below(name->content, base->content);
 		case TAG_URI:
-			if (!uri_host(name->content, &host))
+			if (!cm_uri_host(name->content, &host))
 				return excluding;
 			if (base->content.len > 0 && base->content.data[0] != '.')
 				return equal_fold(host, base->content);

@@ -24,4 +24,7 @@ extern bool cm_constraints_each(CmSlice constraints, bool (*fn) (bool permitted,
 /* May a certificate with this subject (Name) and these names (content of GeneralNames) be below a CA with these constraints? CM_POLICY with a detail when not. Kinds of constraints that nobody here can judge refuse every name of the kind. */
 extern bool cm_constraints_allow(CmSlice constraints, CmSlice subject, CmSlice sans, CmStatus *st);
 
+/* The host name of "scheme://user@host:port/path"; false when the URI has none, or an address in its place (RFC 5280: then it cannot be judged). */
+extern bool cm_uri_host(CmSlice uri, CmSlice *host);
+
 #endif

@@ -299,11 +299,51 @@ fail_unknown_extension(CmSlice oid, CmStatus *st)
 	return cm_fail_detail(st, "Extension %s was asked for; allowed are subjectAltName, keyUsage, extKeyUsage, basicConstraints and subjectKeyIdentifier.", dotted);
 }
 
+/* What is asked for by name. */
+typedef struct Asked
+{
+	CmSlice		allowed;		/* OIDs that are taken besides those of the table above */
+	unsigned	seen;			/* of the table */
+} Asked;
+
+static bool
+is_allowed(CmSlice allowed, CmSlice oid)
+{
+	CmDer		v;
+
+	while (cm_der_next(&allowed, &v))
+	{
+		if (cm_slice_equal(v.content, oid))
+			return true;
+	}
+	return false;
+}
+
+static bool
+take_other(CmSlice whole, CmSlice oid, CmCsr *csr, CmStatus *st)
+{
+	CmDer		other;
+	CmDer		other_oid;
+	int			i;
+
+	for (i = 0; i < csr->other_count; i++)
+	{
+		CmSlice		rest = csr->others[i];
+
+		if (cm_der_next(&rest, &other) && cm_der_next(&other.content, &other_oid) && cm_slice_equal(other_oid.content, oid))
+			return fail_malformed(st, "An extension is in it twice.");
+	}
+	if (csr->other_count == CM_CSR_OTHERS_MAX)
+		return cm_fail(st, CM_LIMIT, "certificate request asks for too many extensions");
+	csr->others[csr->other_count++] = whole;
+	return true;
+}
+
 /* Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING } */
 static bool
-read_extension(CmSlice extension, CmCsr *csr, unsigned *seen, CmStatus *st)
+read_extension(const CmDer *whole, CmCsr *csr, Asked *asked, CmStatus *st)
 {
-	CmSlice		rest = extension;
+	CmSlice		rest = whole->content;
 	CmDer		oid;
 	CmDer		critical;
 	CmDer		value;
@@ -323,25 +363,27 @@ read_extension(CmSlice extension, CmCsr *csr, unsigned *seen, CmStatus *st)
 		if (oid.content.len != 3 || oid.content.data[0] != 0x55 ||
 			oid.content.data[1] != 0x1d || oid.content.data[2] != reader->arc)
 			continue;
-		if ((*seen & (1u << i)) != 0)
+		if ((asked->seen & (1u << i)) != 0)
 		{
 			(void) fail_malformed(st, "");
 			return cm_fail_detail(st, "Extension %s is in it twice.", reader->name);
 		}
-		*seen |= 1u << i;
+		asked->seen |= 1u << i;
 		return reader->read(value.content, csr, st);
 	}
+	if (is_allowed(asked->allowed, oid.content))
+		return take_other(whole->whole, oid.content, csr, st);
 	return fail_unknown_extension(oid.content, st);
 }
 
 /* The SET OF values of the extensionRequest attribute (RFC 2985 5.4.2): exactly one Extensions. */
 static bool
-read_extension_request(CmSlice values, CmCsr *csr, CmStatus *st)
+read_extension_request(CmSlice values, CmSlice allowed, CmCsr *csr, CmStatus *st)
 {
 	CmSlice		rest = values;
 	CmDer		extensions;
 	CmDer		extension;
-	unsigned	seen = 0;
+	Asked		asked = {allowed, 0};
 
 	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &extensions) || rest.len != 0)
 		return fail_malformed(st, "The extension request must hold exactly one list of extensions.");
@@ -350,14 +392,14 @@ read_extension_request(CmSlice values, CmCsr *csr, CmStatus *st)
 	{
 		if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &extension))
 			return fail_malformed(st, "An extension is not well formed.");
-		if (!read_extension(extension.content, csr, &seen, st))
+		if (!read_extension(&extension, csr, &asked, st))
 			return false;
 	}
 	return true;
 }
 
 static bool
-read_attributes(CmSlice attributes, CmCsr *csr, CmStatus *st)
+read_attributes(CmSlice attributes, CmSlice allowed, CmCsr *csr, CmStatus *st)
 {
 	static const uint8_t extension_request[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e};
 	CmSlice		rest = attributes;
@@ -380,7 +422,7 @@ read_attributes(CmSlice attributes, CmCsr *csr, CmStatus *st)
 		if (seen)
 			return fail_malformed(st, "It holds more than one extension request.");
 		seen = true;
-		if (!read_extension_request(values.content, csr, st))
+		if (!read_extension_request(values.content, allowed, csr, st))
 			return false;
 	}
 	return true;
@@ -390,7 +432,7 @@ read_attributes(CmSlice attributes, CmCsr *csr, CmStatus *st)
 
 /* CertificationRequestInfo ::= SEQUENCE { version, subject, subjectPKInfo, attributes [0] IMPLICIT SET OF } */
 static bool
-read_info(CmSlice info, CmCsr *csr, CmStatus *st)
+read_info(CmSlice info, CmSlice allowed, CmCsr *csr, CmStatus *st)
 {
 	CmSlice		rest = info;
 	CmDer		v;
@@ -415,11 +457,17 @@ read_info(CmSlice info, CmCsr *csr, CmStatus *st)
 		(void) cm_fail(st, CM_UNSUPPORTED, "public key of the certificate request is not supported");
 		return cm_fail_detail(st, "Supported are EC-P256, EC-P384, EC-P521, Ed25519 and RSA-2048, RSA-3072, RSA-4096.");
 	}
-	return !present || read_attributes(v.content, csr, st);
+	return !present || read_attributes(v.content, allowed, csr, st);
 }
 
 bool
 cm_csr_parse(CmSlice der, CmCsr *out, CmStatus *st)
+{
+	return cm_csr_parse_with(der, cm_slice(NULL, 0), out, st);
+}
+
+bool
+cm_csr_parse_with(CmSlice der, CmSlice allowed_oids, CmCsr *out, CmStatus *st)
 {
 	CmSignAlg	alg;
 	CmKeyAlg	own;
@@ -450,7 +498,7 @@ cm_csr_parse(CmSlice der, CmCsr *out, CmStatus *st)
 
 	/* The signature last: it is what costs. */
 	return cm_sign_alg_read(identifier.whole, "certificate request", &alg, &own, st) &&
-		read_info(info.content, out, st) &&
+		read_info(info.content, allowed_oids, out, st) &&
 		check_possession(out, info.whole, alg, own, signature, st);
 }
 

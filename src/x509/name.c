@@ -999,3 +999,43 @@ cm_name_common_name(CmSlice der, CmBuf *text)
 	text->len = start;
 	return false;
 }
+
+/* ---- attribute by attribute ---- */
+
+bool
+cm_name_type_oid(const char *name, char *dotted, size_t size)
+{
+	return type_to_oid(name, dotted, size);
+}
+
+const char *
+cm_name_type_name(const char *dotted)
+{
+	const Attribute *attribute = attribute_by_oid(dotted);
+	const char *name = attribute != NULL ? attribute->name : openssl_attribute_name(dotted);
+
+	return name != NULL ? name : dotted;
+}
+
+bool
+cm_name_next(CmSlice *rest, CmSlice *rdn, CmSlice *oid, CmDer *value)
+{
+	CmDer		v;
+
+	if (rdn->len == 0)
+	{
+		if (!cm_der_expect(rest, CM_DER_SET, &v))
+			return false;
+		*rdn = v.content;
+	}
+	if (!read_ava(rdn, &v, value))
+		return false;
+	*oid = v.content;
+	return true;
+}
+
+bool
+cm_name_value(const CmDer *value, CmBuf *out)
+{
+	return value_to_utf8(value, out) && !out->failed;
+}

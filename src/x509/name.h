@@ -32,4 +32,12 @@ extern bool cm_utf8_unescape(const char *text, CmBuf *out);
 extern bool cm_oid_from_name(const char *name, char *dotted, size_t size);
 extern const char *cm_oid_name(const char *dotted);
 
+/* Attribute types of names: "CN", "organizationName", "1.2.3" to dotted OID; dotted OID to the name that is shown (itself when it has none). */
+extern bool cm_name_type_oid(const char *name, char *dotted, size_t size);
+extern const char *cm_name_type_name(const char *dotted);
+/* Takes the next attribute off a Name that cm_name_check approved: rest starts as the content of the Name, rdn empty. */
+extern bool cm_name_next(CmSlice *rest, CmSlice *rdn, CmSlice *oid, CmDer *value);
+/* The value of an attribute as UTF-8, appended; false when it is no string. */
+extern bool cm_name_value(const CmDer *value, CmBuf *out);
+
 #endif

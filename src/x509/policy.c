@@ -19,6 +19,7 @@
 #include "x509/name.h"
 #include "x509/policy_internal.h"
 #include "x509/san.h"
+#include "x509/template.h"
 #include "x509/usage.h"
 
 /* Octets of a serial that has 64 random bits (CA/B Forum BR 7.1); and RFC 5280 4.1.2.2. */
@@ -518,6 +519,27 @@ check_ca(const CmPolicyCheck *check)
 	return true;
 }
 
+/* ---- the template ---- */
+
+static bool
+deny_by_template(void *arg, const char *rule, bool kept, const char *detail)
+{
+	const CmPolicyCheck *check = arg;
+
+	(void) rule;
+	if (kept)
+		return true;
+	return cm_policy_deny(check, "Template \"%s\": %s", check->policy->template->name, detail);
+}
+
+static bool
+check_template(CmPolicyCheck *check)
+{
+	CmTemplateCase what = {&check->cert, cm_slice(check->sans.data, check->sans.len), check->policy->foreign};
+
+	return check->policy->template == NULL || cm_template_check(check->policy->template, &what, false, deny_by_template, check);
+}
+
 /* ---- the whole ---- */
 
 bool
@@ -542,7 +564,8 @@ cm_policy_check(CmSlice tbs, const CmPolicy *policy, CmStatus *st)
 		(void) cm_policy_deny(&check, "The subject alternative names are unreadable.");
 	ok = ok && cm_policy_check_extensions(&check) && check_serial(&check) && check_algorithm(&check) && check_issuer(&check) &&
 		check_times(&check) && check_ca(&check) && check_subject(&check) && check_sans(&check) &&
-		cm_policy_check_constraints(&check) && check_common_names(&check) && check_key(&check) && check_key_usage(&check) && check_ext_key_usage(&check);
+		cm_policy_check_constraints(&check) && check_common_names(&check) && check_key(&check) && check_key_usage(&check) && check_ext_key_usage(&check) &&
+		check_template(&check);
 	cm_buf_free(&check.sans);
 	return ok;
 }

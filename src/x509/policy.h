@@ -42,6 +42,7 @@ typedef struct CmPolicy
 	bool		no_rev_avail;
 	bool		ext_key_usage_critical;
 	CmSlice		issuer_constraints; /* content of the issuer's NameConstraints, which the names must keep to; empty: none */
+	const struct CmTemplate *template;	/* rules that it must keep besides; NULL: none */
 	bool		foreign;		/* certificate of an external CA: extensions such as SCTs and certificatePolicies are accepted */
 } CmPolicy;
 

@@ -1,0 +1,698 @@
+/*
+ * template.c - see template.h. Runs in backends and the worker, on each
+ * certificate: so it allocates only for the text of names, and formats
+ * sentences only for what is refused. Deny by default: unknown attributes, kinds of names
+ * and extensions are refused.
+ */
+#include "x509/template.h"
+
+#include "base/datetime.h"
+#include "x509/name.h"
+#include "x509/usage.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of a name or a list in a sentence. */
+#define SHOWN_MAX 160
+/* The name of a rule: "subject.organizationIdentifier", "extension 1.2.3". */
+#define RULE_MAX 200
+/* RFC 9608 is for certificates that end before anybody would look whether they were revoked. */
+#define NO_REV_AVAIL_MAX 86400
+
+typedef struct Check
+{
+	const CmTemplate *t;
+	const CmTemplateCase *what;
+	bool		all;
+	CmTemplateReport report;
+	void	   *arg;
+	bool		kept;			/* so far */
+	bool		stopped;
+} Check;
+
+static void refused(Check *c, const char *rule, const char *fmt,...) CM_PRINTF(3, 4);
+
+static void
+refused(Check *c, const char *rule, const char *fmt,...)
+{
+	char		detail[400];
+	va_list		args;
+
+	c->kept = false;
+	if (c->stopped)
+		return;
+	va_start(args, fmt);
+	(void) vsnprintf(detail, sizeof(detail), fmt, args);
+	va_end(args);
+	if (c->report == NULL || !c->report(c->arg, rule, false, detail))
+		c->stopped = true;
+}
+
+static void
+kept(Check *c, const char *rule)
+{
+	if (c->all && !c->stopped && !c->report(c->arg, rule, true, NULL))
+		c->stopped = true;
+}
+
+static void
+judge(Check *c, const char *rule, const char *wrong)
+{
+	if (wrong != NULL)
+		refused(c, rule, "%s", wrong);
+	else
+		kept(c, rule);
+}
+
+/* ---- subject ---- */
+
+static const CmSubjectRule *
+subject_rule(const CmTemplate *t, CmSlice oid)
+{
+	int			i;
+
+	for (i = 0; i < t->subject_count; i++)
+	{
+		if (cm_slice_equal(t->subject[i].oid, oid))
+			return &t->subject[i];
+	}
+	return NULL;
+}
+
+static const char *
+attribute_name(CmSlice oid, char dotted[SHOWN_MAX])
+{
+	if (!cm_der_oid_text(oid, dotted, SHOWN_MAX))
+		return "(unreadable)";
+	return cm_name_type_name(dotted);
+}
+
+static bool
+value_matches(const Check *c, const CmSubjectRule *rule, const char *value)
+{
+	int			i;
+
+	if (rule->fixed != NULL)
+		return strcmp(rule->fixed, value) == 0;
+	for (i = 0; i < rule->value_count; i++)
+	{
+		if (cm_pattern_matches(&rule->values[i], CM_SAN_UNKNOWN, value, cm_slice(NULL, 0), c->t->regex))
+			return true;
+	}
+	return rule->value_count == 0;
+}
+
+static void
+check_attribute(Check *c, CmSlice oid, const CmDer *value)
+{
+	const CmSubjectRule *rule = subject_rule(c->t, oid);
+	char		dotted[SHOWN_MAX];
+	char		shown[SHOWN_MAX];
+	char		name[RULE_MAX];
+	CmBuf		text;
+
+	if (rule == NULL && c->t->other_attributes)
+		return;
+	if (rule == NULL || rule->denied)
+	{
+		snprintf(name, sizeof(name), "subject.%s", attribute_name(oid, dotted));
+		refused(c, name, "Subject attribute \"%s\" is not among the allowed ones.", attribute_name(oid, dotted));
+		return;
+	}
+	if (rule->fixed == NULL && rule->value_count == 0)
+		return;
+	cm_buf_init(&text, 0);
+	/* A NUL would end the text early for us, and not for others. */
+	if (!cm_name_value(value, &text) || (text.len > 0 && memchr(text.data, 0, text.len) != NULL) ||
+		!value_matches(c, rule, cm_buf_cstr(&text)))
+	{
+		cm_clean_text(shown, sizeof(shown), (const char *) text.data, text.len);
+		snprintf(name, sizeof(name), "subject.%s", rule->name);
+		if (rule->fixed != NULL)
+			refused(c, name, "Subject attribute \"%s\" is \"%s\" and must be \"%s\".", rule->name, shown, rule->fixed);
+		else
+			refused(c, name, "Subject attribute \"%s\" is \"%s\", which matches none of the allowed values.", rule->name, shown);
+	}
+	cm_buf_free(&text);
+}
+
+static int
+count_attribute(CmSlice subject, CmSlice wanted)
+{
+	CmSlice		rdn = cm_slice(NULL, 0);
+	CmSlice		oid;
+	CmDer		name;
+	CmDer		value;
+	int			count = 0;
+
+	if (!cm_der_next(&subject, &name))
+		return 0;
+	while (cm_name_next(&name.content, &rdn, &oid, &value))
+		count += cm_slice_equal(oid, wanted);
+	return count;
+}
+
+static void
+check_rule(Check *c, const CmSubjectRule *rule, CmSlice subject)
+{
+	int			count = count_attribute(subject, rule->oid);
+	char		name[RULE_MAX];
+
+	snprintf(name, sizeof(name), "subject.%s", rule->name);
+	/* An external CA writes what it likes of a subject, or nothing. */
+	if (count == 0 && rule->required && (c->what == NULL || !c->what->foreign))
+		refused(c, name, "Subject attribute \"%s\" is missing.", rule->name);
+	else if (count > rule->max && !rule->denied)
+		refused(c, name, "Subject attribute \"%s\" is there %d times; %d are allowed.", rule->name, count, rule->max);
+	else if (!rule->denied || count == 0)
+		kept(c, name);
+}
+
+static void
+check_subject(Check *c, CmSlice subject)
+{
+	CmSlice		rdn = cm_slice(NULL, 0);
+	CmSlice		rest = subject;
+	CmSlice		oid;
+	CmDer		name;
+	CmDer		value;
+	int			i;
+
+	if (!cm_name_check(subject, NULL) || !cm_der_next(&rest, &name))
+	{
+		refused(c, "subject", "The subject is unreadable.");
+		return;
+	}
+	while (!c->stopped && cm_name_next(&name.content, &rdn, &oid, &value))
+		check_attribute(c, oid, &value);
+	for (i = 0; !c->stopped && i < c->t->subject_count; i++)
+		check_rule(c, &c->t->subject[i], subject);
+}
+
+bool
+cm_template_complete_subject(const CmTemplate *t, CmSlice subject, CmBuf *out, CmStatus *st)
+{
+	size_t		start = out->len;
+	size_t		mark = cm_der_open(out, CM_DER_SEQUENCE);
+	CmDer		name;
+	int			i;
+
+	/* RFC 4514 writes the last RDN first: what is added is the last of the text, the first of the bytes. */
+	for (i = t->subject_count - 1; i >= 0; i--)
+	{
+		if (t->subject[i].fixed_rdn.len > 0 && count_attribute(subject, t->subject[i].oid) == 0)
+			(void) cm_buf_append(out, t->subject[i].fixed_rdn.data, t->subject[i].fixed_rdn.len);
+	}
+	if (!cm_der_expect(&subject, CM_DER_SEQUENCE, &name))
+	{
+		out->len = start;
+		return cm_fail(st, CM_INVALID, "subject is not a distinguished name");
+	}
+	(void) cm_buf_append(out, name.content.data, name.content.len);
+	cm_der_close(out, mark);
+	return !out->failed || cm_fail(st, CM_MEMORY, "out of memory");
+}
+
+/* ---- names ---- */
+
+static bool
+san_matches(const Check *c, const CmSanRule *rule, CmSanType type, const char *value, CmSlice general_name)
+{
+	bool		wild = type == CM_SAN_DNS && value[0] == '*';
+	int			i;
+
+	if (rule->pattern_count == 0)
+		return !wild || rule->wildcard;
+	for (i = 0; i < rule->pattern_count; i++)
+	{
+		/* GHSA-59w7-v8rr-pr4p: a "*" that came as a name must not pass as one because a pattern is wide. */
+		if (wild && !rule->wildcard && rule->patterns[i].kind != CM_PATTERN_EXACT)
+			continue;
+		if (cm_pattern_matches(&rule->patterns[i], type, value, general_name, c->t->regex))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_san(Check *c, CmSlice general_name, int counts[CM_SAN_TYPE_COUNT])
+{
+	CmSanType	type = cm_san_type(general_name);
+	const CmSanRule *rule = &c->t->sans[type];
+	char		name[RULE_MAX];
+	char		shown[SHOWN_MAX];
+	CmStatus	ignored = CM_STATUS_INIT;
+	const char *value;
+	CmBuf		text;
+
+	counts[type]++;
+	cm_buf_init(&text, 0);
+	if (!cm_san_format(general_name, &text, &ignored))
+		(void) cm_buf_append_str(&text, "(unreadable)");
+	value = cm_san_value(type, cm_buf_cstr(&text));
+	snprintf(name, sizeof(name), "san.%s", type == CM_SAN_UNKNOWN ? "unknown" : cm_san_type_name(type));
+	cm_clean_text(shown, sizeof(shown), (const char *) text.data, text.len);
+	if (type == CM_SAN_UNKNOWN || !rule->allowed)
+		refused(c, name, "Name \"%s\" is of a kind that is not allowed.", shown);
+	else if (san_matches(c, rule, type, value, general_name))
+		;
+	else if (type == CM_SAN_DNS && value[0] == '*' && !rule->wildcard)
+		refused(c, name, "Name \"%s\" is a wildcard, which is not allowed.", shown);
+	else
+		refused(c, name, "Name \"%s\" matches none of the allowed names.", shown);
+	cm_buf_free(&text);
+}
+
+/* kind NULL: of all kinds together. */
+static void
+check_count(Check *c, const char *rule, const char *kind, int count, int min, int max)
+{
+	char		one[80];
+	char		many[80];
+
+	if (count >= min && count <= max)
+	{
+		if (max > 0)
+			kept(c, rule);
+		return;
+	}
+	snprintf(one, sizeof(one), kind == NULL ? "subject alternative name" : "name of the kind \"%s\"", kind);
+	snprintf(many, sizeof(many), kind == NULL ? "subject alternative names" : "names of the kind \"%s\"", kind);
+	if (count < min && min == 1)
+		refused(c, rule, "There is no %s; at least one must be there.", one);
+	else if (count < min)
+		refused(c, rule, "There are %d %s; at least %d must be there.", count, many, min);
+	else
+		refused(c, rule, "There are %d %s; at most %d are allowed.", count, many, max);
+}
+
+static void
+check_sans(Check *c, CmSlice sans)
+{
+	int			counts[CM_SAN_TYPE_COUNT] = {0};
+	int			total = 0;
+	int			type;
+	CmDer		name;
+	char		rule[RULE_MAX];
+
+	while (!c->stopped && sans.len > 0)
+	{
+		if (!cm_der_next(&sans, &name))
+		{
+			refused(c, "sans", "The subject alternative names are unreadable.");
+			return;
+		}
+		check_san(c, name.whole, counts);
+		/* Each costs a comparison with each pattern: no more than are allowed are looked at. */
+		if (++total > c->t->san_max && !c->all)
+			break;
+	}
+	for (type = CM_SAN_UNKNOWN + 1; !c->stopped && type < CM_SAN_TYPE_COUNT; type++)
+	{
+		const CmSanRule *r = &c->t->sans[type];
+
+		if (!r->allowed)
+			continue;
+		snprintf(rule, sizeof(rule), "san.%s", cm_san_type_name((CmSanType) type));
+		check_count(c, rule, cm_san_type_name((CmSanType) type), counts[type], r->min, r->max);
+	}
+	if (!c->stopped)
+		check_count(c, "sans", NULL, total, c->t->san_min, c->t->san_max);
+}
+
+/* ---- usages and key ---- */
+
+static void
+add_to_list(const char *name, void *arg)
+{
+	char	   *list = arg;
+	size_t		used = strlen(list);
+
+	snprintf(list + used, SHOWN_MAX - used, "%s%s", used > 0 ? ", " : "", name);
+}
+
+static const char *
+show_usages(uint32_t key_usage, CmSlice ext_key_usage, char shown[SHOWN_MAX])
+{
+	shown[0] = '\0';
+	cm_usage_each(key_usage, ext_key_usage, add_to_list, shown);
+	return shown[0] == '\0' ? "none" : shown;
+}
+
+static bool
+has_oid(CmSlice oids, CmSlice oid)
+{
+	CmDer		item;
+
+	while (cm_der_next(&oids, &item))
+	{
+		if (cm_slice_equal(item.whole, oid))
+			return true;
+	}
+	return false;
+}
+
+/* The first of them that the other set lacks. */
+static bool
+first_missing(CmSlice oids, CmSlice in, CmSlice *missing)
+{
+	CmDer		item;
+
+	while (cm_der_next(&oids, &item))
+	{
+		if (!has_oid(in, item.whole))
+		{
+			*missing = item.whole;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+check_key_usage(Check *c)
+{
+	const CmTemplate *t = c->t;
+	const CmCertificate *cert = c->what->cert;
+	CmSlice		none = cm_slice(NULL, 0);
+	char		has[SHOWN_MAX];
+	char		allowed[SHOWN_MAX];
+
+	if ((cert->key_usage & ~t->key_usage) != 0)
+		refused(c, "key_usage", "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(cert->key_usage & ~t->key_usage, none, has),
+				show_usages(t->key_usage, none, allowed));
+	else if ((t->required_key_usage & ~cert->key_usage) != 0)
+		refused(c, "key_usage", "Key usage \"%s\" is missing.", show_usages(t->required_key_usage & ~cert->key_usage, none, has));
+	else if (!cert->has_key_usage && t->key_usage != 0)
+		refused(c, "key_usage", "There is no key usage, which would allow all of them; allowed are: %s.", show_usages(t->key_usage, none, allowed));
+	else
+		kept(c, "key_usage");
+}
+
+static bool
+ext_key_usage_is_critical(const CmCertificate *cert)
+{
+	CmSlice		rest = cert->extensions;
+	CmExtension ext;
+
+	while (cm_extension_next(&rest, &ext))
+	{
+		if (cm_slice_equal(ext.oid, cm_slice("\x55\x1d\x25", 3)))
+			return ext.critical;
+	}
+	return false;
+}
+
+static void
+check_ext_key_usage(Check *c)
+{
+	const CmTemplate *t = c->t;
+	const CmCertificate *cert = c->what->cert;
+	CmSlice		one;
+	char		has[SHOWN_MAX];
+	char		allowed[SHOWN_MAX];
+
+	if (first_missing(cert->ext_key_usage, t->ext_key_usage, &one))
+		refused(c, "ext_key_usage", "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, one, has),
+				show_usages(0, t->ext_key_usage, allowed));
+	else if (first_missing(t->required_ext_key_usage, cert->ext_key_usage, &one))
+		refused(c, "ext_key_usage", "Extended key usage \"%s\" is missing.", show_usages(0, one, has));
+	else if (cert->ext_key_usage.len == 0 && t->ext_key_usage.len > 0)
+		refused(c, "ext_key_usage", "There is no extended key usage, which would allow all of them; allowed are: %s.",
+				show_usages(0, t->ext_key_usage, allowed));
+	else if (cert->ext_key_usage.len > 0 && ext_key_usage_is_critical(cert) != t->ext_key_usage_critical)
+		refused(c, "ext_key_usage", "The extended key usage is %scritical.", t->ext_key_usage_critical ? "not " : "");
+	else
+		kept(c, "ext_key_usage");
+}
+
+static void
+check_key(Check *c)
+{
+	CmStatus	why = CM_STATUS_INIT;
+	char		allowed[SHOWN_MAX] = "";
+	CmKeyAlg	alg;
+	int			i;
+
+	if (!cm_key_spki_alg(c->what->cert->spki, &alg, &why))
+		refused(c, "key_algorithm", "The public key is not acceptable: %s. %s", why.reason, why.detail);
+	else if (c->t->key_algs != 0 && (c->t->key_algs & CM_KEY_ALG_BIT(alg)) == 0)
+	{
+		for (i = CM_KEY_NONE + 1; i < CM_KEY_OTHER; i++)
+		{
+			if ((c->t->key_algs & CM_KEY_ALG_BIT(i)) != 0)
+				add_to_list(cm_key_alg_name((CmKeyAlg) i), allowed);
+		}
+		refused(c, "key_algorithm", "Key algorithm %s is not among the allowed ones: %s.",
+				alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), allowed);
+	}
+	else
+		kept(c, "key_algorithm");
+}
+
+/* ---- times ---- */
+
+int64_t
+cm_span_after(int64_t from, const CmSpan *span)
+{
+	static const int days_of[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	int			year;
+	int			month;
+	int			day;
+	int			hour;
+	int			minute;
+	int			second;
+	int			last;
+
+	cm_time_to_civil(from, &year, &month, &day, &hour, &minute, &second);
+	month += span->months;
+	year += (month - 1) / 12;
+	month = (month - 1) % 12 + 1;
+	if (month < 1)
+	{
+		month += 12;
+		year--;
+	}
+	last = days_of[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+	if (day > last)
+		day = last;
+	return cm_time_from_civil(year, month, day, hour, minute, second) + (int64_t) span->days * 86400 + span->seconds;
+}
+
+static void
+show_seconds(int64_t seconds, char shown[SHOWN_MAX])
+{
+	if (seconds >= 2 * 86400)
+		snprintf(shown, SHOWN_MAX, "%lld days %02d:%02d:%02d", (long long) (seconds / 86400), (int) (seconds % 86400 / 3600), (int) (seconds % 3600 / 60),
+				 (int) (seconds % 60));
+	else
+		snprintf(shown, SHOWN_MAX, "%02d:%02d:%02d", (int) (seconds / 3600), (int) (seconds % 3600 / 60), (int) (seconds % 60));
+}
+
+/* notAfter is the last second it is valid in (RFC 5280 4.1.2.5): CAs have issued for 90 days and a second. */
+static void
+check_lifetime(Check *c)
+{
+	const CmCertificate *cert = c->what->cert;
+	int64_t		end = cert->not_after + 1;
+	char		has[SHOWN_MAX];
+	char		bound[SHOWN_MAX];
+
+	show_seconds(end - cert->not_before, has);
+	if (c->t->has_max_lifetime && end > cm_span_after(cert->not_before, &c->t->max_lifetime))
+	{
+		show_seconds(cm_span_after(cert->not_before, &c->t->max_lifetime) - cert->not_before, bound);
+		refused(c, "lifetime", "The lifetime is %s; at most %s are allowed.", has, bound);
+	}
+	else if (c->t->has_min_lifetime && end < cm_span_after(cert->not_before, &c->t->min_lifetime))
+	{
+		show_seconds(cm_span_after(cert->not_before, &c->t->min_lifetime) - cert->not_before, bound);
+		refused(c, "lifetime", "The lifetime is %s; at least %s must be.", has, bound);
+	}
+	else
+		kept(c, "lifetime");
+}
+
+/* ---- CA, extensions ---- */
+
+static void
+check_ca(Check *c)
+{
+	const CmCertificate *cert = c->what->cert;
+
+	if (cert->ca != c->t->ca)
+		refused(c, "basic_constraints", cert->ca ? "It would be a CA certificate." : "It is not a CA certificate.");
+	else if (cert->ca && c->t->path_length >= 0 && (cert->path_length < 0 || cert->path_length > c->t->path_length))
+		refused(c, "basic_constraints", "The path length is %s; at most %d is allowed.", cert->path_length < 0 ? "not limited" : "too large", c->t->path_length);
+	else
+		kept(c, "basic_constraints");
+}
+
+const CmExtensionRule *
+cm_template_extension(const CmTemplate *t, CmSlice oid)
+{
+	int			i;
+
+	for (i = 0; i < t->extension_count; i++)
+	{
+		if (cm_slice_equal(t->extensions[i].oid, oid))
+			return &t->extensions[i];
+	}
+	return NULL;
+}
+
+/* Those that say what other rules judge, or that follow from issuer and key. */
+static bool
+is_ordinary(CmSlice oid)
+{
+	static const uint8_t arcs[] = {19, 15, 37, 14, 35, 17, 31, 46};
+	size_t		i;
+
+	if (cm_slice_equal(oid, cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x01", 8)))
+		return true;			/* authorityInfoAccess */
+	if (oid.len != 3 || oid.data[0] != 0x55 || oid.data[1] != 0x1d)
+		return false;
+	for (i = 0; i < sizeof(arcs); i++)
+	{
+		if (oid.data[2] == arcs[i])
+			return true;
+	}
+	return false;
+}
+
+bool
+cm_template_no_rev_avail(const CmTemplate *t, int64_t not_before, int64_t not_after)
+{
+	if (t->no_rev_avail == CM_NO_REV_AVAIL_AUTO)
+		return !t->ca && !t->must_staple && not_after - not_before < NO_REV_AVAIL_MAX;
+	return t->no_rev_avail == CM_NO_REV_AVAIL_ALWAYS;
+}
+
+/* The extensions that a field of the template stands for: present with exactly this value, or not. */
+typedef struct Special
+{
+	const char *rule;
+	CmSlice		oid;
+	CmSlice		value;			/* content of extnValue; empty: must not be there */
+	bool		sequence;		/* value is the content of a SEQUENCE */
+	bool		seen;
+} Special;
+
+static bool
+special_matches(const Special *special, CmSlice value)
+{
+	CmDer		list;
+
+	if (!special->sequence)
+		return cm_slice_equal(value, special->value);
+	return cm_der_expect(&value, CM_DER_SEQUENCE, &list) && value.len == 0 && cm_slice_equal(list.content, special->value);
+}
+
+static void
+check_extension(Check *c, const CmExtension *ext, Special *specials, int count)
+{
+	const CmExtensionRule *rule = cm_template_extension(c->t, ext->oid);
+	char		dotted[SHOWN_MAX];
+	char		name[RULE_MAX];
+	int			i;
+
+	if (is_ordinary(ext->oid))
+		return;
+	for (i = 0; i < count; i++)
+	{
+		if (!cm_slice_equal(specials[i].oid, ext->oid) || (rule != NULL && specials[i].value.len == 0))
+			continue;
+		specials[i].seen = true;
+		judge(c, specials[i].rule, specials[i].value.len == 0 ? "It is there, and must not be." :
+			  special_matches(&specials[i], ext->value) ? NULL : "It is not what the template says.");
+		return;
+	}
+	if (!cm_der_oid_text(ext->oid, dotted, sizeof(dotted)))
+		snprintf(dotted, sizeof(dotted), "(unreadable)");
+	snprintf(name, sizeof(name), "extension %s", dotted);
+	if (rule == NULL)
+		refused(c, name, "Extension %s%s is not among the allowed ones.", dotted, ext->critical ? " (critical)" : "");
+	else if (rule->critical != ext->critical)
+		refused(c, name, "Extension %s is %scritical.", dotted, ext->critical ? "" : "not ");
+	else if (!rule->from_request && !cm_slice_equal(rule->value, ext->value))
+		refused(c, name, "Extension %s has not the value that the template says.", dotted);
+	else
+		kept(c, name);
+}
+
+static void
+check_extensions(Check *c)
+{
+	const CmCertificate *cert = c->what->cert;
+	bool		no_rev_avail = cm_template_no_rev_avail(c->t, cert->not_before, cert->not_after);
+	Special		specials[] = {
+		{"certificate_policies", cm_slice("\x55\x1d\x20", 3), c->t->policies, true, false},
+		{"name_constraints", cm_slice("\x55\x1d\x1e", 3), c->t->name_constraints, true, false},
+		{"must_staple", cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x18", 8), cm_slice("\x30\x03\x02\x01\x05", c->t->must_staple ? 5 : 0), false, false},
+		{"no_rev_avail", cm_slice("\x55\x1d\x38", 3), cm_slice("\x05\x00", no_rev_avail ? 2 : 0), false, false},
+	};
+	int			count = sizeof(specials) / sizeof(specials[0]);
+	CmSlice		rest = cert->extensions;
+	CmExtension ext;
+	int			i;
+
+	while (!c->stopped && cm_extension_next(&rest, &ext))
+		check_extension(c, &ext, specials, count);
+	for (i = 0; !c->stopped && i < count; i++)
+	{
+		if (!specials[i].seen && specials[i].value.len > 0)
+			refused(c, specials[i].rule, "It is missing.");
+	}
+	for (i = 0; !c->stopped && i < c->t->extension_count; i++)
+	{
+		char		dotted[SHOWN_MAX];
+		char		name[RULE_MAX];
+		bool		found = c->t->extensions[i].from_request;
+
+		rest = cert->extensions;
+		while (!found && cm_extension_next(&rest, &ext))
+			found = cm_slice_equal(ext.oid, c->t->extensions[i].oid);
+		if (found || !cm_der_oid_text(c->t->extensions[i].oid, dotted, sizeof(dotted)))
+			continue;
+		snprintf(name, sizeof(name), "extension %s", dotted);
+		refused(c, name, "Extension %s is missing.", dotted);
+	}
+}
+
+/* ---- the whole ---- */
+
+bool
+cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmTemplateReport report, void *arg)
+{
+	Check		c = {t, what, all, report, arg, true, false};
+
+	check_ca(&c);
+	if (!c.stopped)
+		check_subject(&c, what->cert->subject);
+	if (!c.stopped)
+		check_sans(&c, what->sans);
+	if (!c.stopped)
+		check_key(&c);
+	if (!c.stopped && !what->foreign)
+		check_key_usage(&c);
+	if (!c.stopped && !what->foreign)
+		check_ext_key_usage(&c);
+	if (!c.stopped && !what->foreign)
+		check_lifetime(&c);
+	if (!c.stopped && !what->foreign)
+		check_extensions(&c);
+	return c.kept;
+}
+
+bool
+cm_template_check_names(const CmTemplate *t, CmSlice subject, CmSlice sans, CmTemplateReport report, void *arg)
+{
+	Check		c = {t, NULL, false, report, arg, true, false};
+
+	check_subject(&c, subject);
+	if (!c.stopped)
+		check_sans(&c, sans);
+	return c.kept;
+}
