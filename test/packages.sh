@@ -2,7 +2,7 @@
 # packages.sh [build|demo|test|bench]: installs by apt what is missing for that (default: test), and nothing when all is there.
 #
 # Looks for what is needed, not for package names, so that a PostgreSQL or a Go of another origin counts. Installing a package
-# must not start a service on this machine: Debian would make and start a cluster "main" for PostgreSQL and start named for BIND.
+# must not start a service on this machine: Debian would make and start a cluster "main" for PostgreSQL and start BIND, PowerDNS and Knot.
 # Set CERTMGR_SKIP_PACKAGES=1 to skip it all.
 . "$(dirname "$0")/lib.sh"
 
@@ -71,6 +71,9 @@ look() {
 			need libcmocka-dev pkg-config --exists cmocka
 			need libipc-run-perl perl -MIPC::Run -e 1
 			need python3 have python3
+			need pdns-server have pdns_server
+			need pdns-backend-sqlite3 eval 'ls /usr/lib/*/pdns/libgsqlite3backend.so'
+			need knot have knotd
 			need gnutls-bin have certtool ;;
 		bench)
 			need openssl have openssl ;;
@@ -79,18 +82,20 @@ look() {
 
 # As root: apt, with no service started and no cluster made.
 install() {
-	local policy=/usr/sbin/policy-rc.d drop=/etc/postgresql-common/createcluster.d/certmgr-test.conf bind_was_here=no
+	local policy=/usr/sbin/policy-rc.d drop=/etc/postgresql-common/createcluster.d/certmgr-test.conf server were_here=''
 	# Not local: the trap runs when this function is gone.
 	made=()
 	log=$(mktemp)
-	have named >/dev/null && bind_was_here=yes
+	for server in named pdns_server knotd; do
+		if have $server >/dev/null; then were_here+=" $server "; fi
+	done
 	# shellcheck disable=SC2317,SC2329	# called by the trap
 	undo() { local f; for f in "${made[@]}"; do rm -f "$f"; done; rmdir /etc/postgresql-common/createcluster.d /etc/postgresql-common 2>/dev/null || true; rm -f "$log"; }
 	trap undo EXIT
 	if [ ! -e $policy ]; then
 		made+=("$policy")
 		printf '%s\n' '#!/bin/sh' '# Temporary, made by test/packages.sh of certmgr: these are not to be started by their installation.' \
-			'case " $* " in *named*|*bind9*|*postgresql*) exit 101 ;; esac' 'exit 0' >$policy
+			'case " $* " in *named*|*bind9*|*pdns*|*knot*|*postgresql*) exit 101 ;; esac' 'exit 0' >$policy
 		chmod 755 $policy
 	fi
 	# A drop-in is read after createcluster.conf. Whoever has PostgreSQL already has decided that for himself.
@@ -107,10 +112,11 @@ install() {
 		# No lists yet, or old ones.
 		{ "${apt[@]}" update && "${go[@]}"; } >"$log" 2>&1 || { tail -n 25 "$log" >&2; die "apt could not install: $*"; }
 	fi
-	if [ $bind_was_here = no ] && have named >/dev/null && have systemctl >/dev/null; then
-		# Nobody asked for a name server that starts with the machine.
-		systemctl disable -q named.service >/dev/null 2>&1 || true
-	fi
+	have systemctl >/dev/null || return 0
+	# Nobody asked for name servers that start with the machine.
+	for server in named:named pdns_server:pdns knotd:knot; do
+		if [[ $were_here != *" ${server%:*} "* ]] && have "${server%:*}" >/dev/null; then systemctl disable -q "${server#*:}.service" >/dev/null 2>&1 || true; fi
+	done
 }
 
 if [ "${1:-}" = --install ]; then

@@ -188,7 +188,7 @@ sub poll_until
 	my ($out, $err);
 	while (1)
 	{
-		(undef, $out, $err) = $node->psql($db // 'postgres', $sql);
+		(undef, $out, $err) = eval { $node->psql($db // 'postgres', $sql) };
 		return 1 if defined $out && $out eq $expected && ($err // '') eq '';
 		last if time > $end;
 		sleep 0.1;
@@ -232,7 +232,8 @@ sub kill9
 sub wait_for_server
 {
 	my ($node, $seconds) = @_;
-	return wait_until(sub { my ($rc, $out) = $node->psql('postgres', 'SELECT 1'); return ($rc == 0 && $out eq '1'); }, $seconds, 'server does not answer');
+	# A psql that is turned away may be gone before it was given the query: that is a broken pipe here.
+	return wait_until(sub { my ($rc, $out) = eval { $node->psql('postgres', 'SELECT 1') }; return (defined $rc && $rc == 0 && $out eq '1'); }, $seconds, 'server does not answer');
 }
 
 # ---- verification by others ----
