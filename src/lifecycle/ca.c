@@ -12,6 +12,7 @@
 #include "pg/error.h"
 #include "pg/interval.h"
 #include "pg/json.h"
+#include "pg/lock.h"
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/audit.h"
@@ -391,8 +392,11 @@ void
 cm_ca_drop(const char *name, const char *actor)
 {
 	CmCaRow    *ca = cm_ca_require(name, true);
-	char	   *use = cm_ca_in_use(ca->id);
+	char	   *use;
 
+	/* What is being issued is seen or waited for. */
+	cm_lock_exclusive(CM_LOCK_CA, ca->id);
+	use = cm_ca_in_use(ca->id);
 	if (use != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),

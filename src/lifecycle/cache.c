@@ -14,6 +14,7 @@
 #include "pg/error.h"
 #include "pg/guc.h"
 #include "pg/json.h"
+#include "pg/lock.h"
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/ca.h"
@@ -200,6 +201,7 @@ cm_issuer_get(int64 ca_id)
 	bool		found;
 
 	open_caches();
+	cm_lock_share(CM_LOCK_CA, ca_id);
 	slot = hash_search(issuers, &ca_id, HASH_FIND, NULL);
 	if (slot != NULL && slot->issuer->generation == generation + (uint64) cm_guc_generation())
 		return slot->issuer;
