@@ -34,16 +34,18 @@ PG_FUNCTION_INFO_V1(certmgr_server_status);
 static void
 work_until(CmEngine *engine, TimestampTz deadline)
 {
-	cm_engine_turn(engine, 0);
 	for (;;)
 	{
-		TimestampTz now = GetCurrentTimestamp();
+		TimestampTz now;
 
+		/* Without waiting: what came of it decides whether there is anything to wait for. */
+		cm_engine_turn(engine, 0);
+		now = GetCurrentTimestamp();
 		if (now >= deadline)
 			break;
 		if (cm_engine_in_flight(engine) == 0 && cm_engine_next_due(engine) > Min(now + STAY_US, deadline))
 			break;
-		cm_engine_turn(engine, Min(TimestampDifferenceMilliseconds(now, deadline), 60000));
+		cm_engine_wait(engine, Min(TimestampDifferenceMilliseconds(now, deadline), 60000));
 	}
 }
 

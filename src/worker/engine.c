@@ -262,8 +262,8 @@ wait_time(const CmEngine *engine, long max_wait_ms)
 	return (long) Max(ms, 0);
 }
 
-static void
-wait_and_dispatch(CmEngine *engine, long max_wait_ms)
+void
+cm_engine_wait(CmEngine *engine, long max_wait_ms)
 {
 	static uint32 wait_event = 0;
 	int			events;
@@ -287,5 +287,5 @@ cm_engine_turn(CmEngine *engine, long max_wait_ms)
 	if (engine->look || engine->finished != NULL ||
 		(engine->next_due <= GetCurrentTimestamp() && engine->in_flight < cm_guc_max_orders))
 		transact(engine);
-	wait_and_dispatch(engine, max_wait_ms);
+	cm_engine_wait(engine, max_wait_ms);
 }

@@ -21,6 +21,8 @@ extern void cm_engine_destroy(CmEngine *engine);
  * ResetLatch. Throws on unexpected errors: the worker then ends.
  */
 extern void cm_engine_turn(CmEngine *engine, long max_wait_ms);
+/* Only the waiting: until the network, the latch, something due or the time. */
+extern void cm_engine_wait(CmEngine *engine, long max_wait_ms);
 /* Jobs in flight. */
 extern int	cm_engine_in_flight(const CmEngine *engine);
 /* When the next job is due, as of the last turn: DT_NOEND when none is scheduled. Jobs in flight do not count. */
