@@ -5,6 +5,9 @@
 
 #include "x509/crl.h"
 
+/* A second after the last that X.509 knows. */
+#define TIME_BAD INT64_C(253402300800)
+
 static const CmKeyAlg algs[] = {
 	CM_KEY_EC_P256, CM_KEY_EC_P384, CM_KEY_EC_P521, CM_KEY_ED25519, CM_KEY_RSA_2048
 };
@@ -23,6 +26,14 @@ begin(const Entity *ca)
 	crl.next_update = FIXTURE_START + 86400;
 	cm_crl_begin(&crl);
 	return crl;
+}
+
+static bool
+add(CmCrl *crl, CmSlice serial, int64_t at, int reason, CmStatus *st)
+{
+	CmCrlEntry	entry = {serial, at, reason, false, 0};
+
+	return cm_crl_add(crl, entry, st);
 }
 
 static X509_CRL *
@@ -54,7 +65,8 @@ check_entry(X509_CRL *crl, CmSlice serial, int64_t at, int reason)
 	ASN1_ENUMERATED *code;
 	int			critical;
 
-	assert_int_equal(X509_CRL_get0_by_serial(crl, &entry, number), 1);
+	/* 2 for removeFromCRL. */
+	assert_int_equal(X509_CRL_get0_by_serial(crl, &entry, number), reason == 8 ? 2 : 1);
 	assert_int_equal(to_time(X509_REVOKED_get0_revocationDate(entry)), at);
 	code = X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, &critical, NULL);
 	if (reason == 0)
@@ -101,16 +113,14 @@ test_all_algorithms(void **state)
 		for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		{
 			serial[0] = (uint8_t) (i + 1);
-			assert_good(cm_crl_add(&crl, cm_slice(serial, 20), FIXTURE_START - (int64_t) i, reasons[i], &st), &st);
+			assert_good(add(&crl, cm_slice(serial, 20), FIXTURE_START - (int64_t) i, reasons[i], &st), &st);
 		}
 		/* 19 octets with the top bit set, and leading zeros */
-		assert_good(cm_crl_add(&crl, cm_slice(serial + 1, 19), FIXTURE_START, 4, &st), &st);
-		assert_good(cm_crl_add(&crl, cm_slice("\x00\x00\x07", 3), FIXTURE_START, 0, &st), &st);
+		assert_good(add(&crl, cm_slice(serial + 1, 19), FIXTURE_START, 4, &st), &st);
+		assert_good(add(&crl, cm_slice("\x00\x00\x07", 3), FIXTURE_START, 0, &st), &st);
 		assert_int_equal(crl.count, 11);
 		cm_buf_init(&der, 0);
-		cm_buf_append_str(&der, "x");
 		assert_good(cm_crl_finish(&crl, ca.key, &der, &st), &st);
-		memmove(der.data, der.data + 1, --der.len);
 
 		x = to_x509(&ca.der);
 		c = to_crl(&der);
@@ -189,12 +199,12 @@ test_entry_times(void **state)
 	cm_buf_init(&der, 0);
 	make_ca(&ca, CM_KEY_EC_P256, "CN=CRL CA", NULL);
 	crl = begin(&ca);
-	assert_true(cm_crl_add(&crl, cm_slice("\x01", 1), INT64_C(2524607999), 1, &st));
-	assert_true(cm_crl_add(&crl, cm_slice("\x02", 1), INT64_C(2524608000), 1, &st));
-	assert_true(cm_crl_add(&crl, cm_slice("\x03", 1), INT64_C(-631152000), 1, &st));
-	assert_true(cm_crl_add(&crl, cm_slice("\x04", 1), INT64_C(253402300799), 1, &st));
-	assert_false(cm_crl_add(&crl, cm_slice("\x05", 1), INT64_C(253402300800), 1, &st));
-	assert_false(cm_crl_add(&crl, cm_slice("\x05", 1), INT64_C(-631152001), 1, &st));
+	assert_true(add(&crl, cm_slice("\x01", 1), INT64_C(2524607999), 1, &st));
+	assert_true(add(&crl, cm_slice("\x02", 1), INT64_C(2524608000), 1, &st));
+	assert_true(add(&crl, cm_slice("\x03", 1), INT64_C(-631152000), 1, &st));
+	assert_true(add(&crl, cm_slice("\x04", 1), INT64_C(253402300799), 1, &st));
+	assert_false(add(&crl, cm_slice("\x05", 1), INT64_C(253402300800), 1, &st));
+	assert_false(add(&crl, cm_slice("\x05", 1), INT64_C(-631152001), 1, &st));
 	assert_good(cm_crl_finish(&crl, ca.key, &der, &st), &st);
 	c = to_crl(&der);
 	check_entry(c, cm_slice("\x01", 1), INT64_C(2524607999), 1);
@@ -224,16 +234,16 @@ test_refused(void **state)
 	make_ca(&ca, CM_KEY_EC_P256, "CN=CRL CA", NULL);
 	make_ca(&other, CM_KEY_ED25519, "CN=CRL CA", NULL);
 	crl = begin(&ca);
-	assert_false(cm_crl_add(&crl, cm_slice(high, 20), FIXTURE_START, 1, &st));
-	assert_false(cm_crl_add(&crl, cm_slice(zeros, 4), FIXTURE_START, 1, &st));
-	assert_false(cm_crl_add(&crl, cm_slice(longer, 21), FIXTURE_START, 1, &st));
-	assert_false(cm_crl_add(&crl, cm_slice(NULL, 0), FIXTURE_START, 1, &st));
-	assert_false(cm_crl_add(&crl, cm_slice("\x01", 1), FIXTURE_START, 7, &st));
-	assert_false(cm_crl_add(&crl, cm_slice("\x01", 1), FIXTURE_START, 8, &st));
-	assert_false(cm_crl_add(&crl, cm_slice("\x01", 1), FIXTURE_START, 11, &st));
-	assert_false(cm_crl_add(&crl, cm_slice("\x01", 1), FIXTURE_START, -1, &st));
+	assert_false(add(&crl, cm_slice(high, 20), FIXTURE_START, 1, &st));
+	assert_false(add(&crl, cm_slice(zeros, 4), FIXTURE_START, 1, &st));
+	assert_false(add(&crl, cm_slice(longer, 21), FIXTURE_START, 1, &st));
+	assert_false(add(&crl, cm_slice(NULL, 0), FIXTURE_START, 1, &st));
+	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, 7, &st));
+	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, 8, &st));
+	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, 11, &st));
+	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, -1, &st));
 	assert_int_equal(crl.count, 0);
-	assert_int_equal(crl.entries.len, 0);
+	assert_int_equal(crl.list.len, crl.head);
 
 	cm_buf_init(&der, 0);
 #define BAD(change, expected) \
@@ -244,16 +254,14 @@ test_refused(void **state)
 	BAD(bad.authority_key_id.len = 0, CM_INVALID);
 	BAD(bad.next_update = bad.this_update, CM_INVALID);
 	BAD(bad.next_update = INT64_C(253402300800), CM_INVALID);
+	BAD(bad.distribution_point = cm_slice("\x86\x05", 2), CM_INVALID);
+	BAD(bad.freshest = cm_slice("\x30\x00", 2), CM_INVALID);
+	BAD((bad.delta = true, bad.base_number = bad.number + 1), CM_INVALID);
 	BAD(bad.issuer_alg = CM_KEY_OTHER, CM_UNSUPPORTED);
 	BAD(bad.issuer_alg = CM_KEY_ED25519, CM_MISMATCH);
 #undef BAD
 	assert_false(cm_crl_finish(&crl, other.key, &der, &st));
 	assert_int_equal(st.code, CM_MISMATCH);
-	/* a buffer that is too small */
-	cm_buf_init(&der, 100);
-	assert_false(cm_crl_finish(&crl, ca.key, &der, &st));
-	assert_int_equal(st.code, CM_LIMIT);
-	assert_int_equal(der.len, 0);
 	cm_crl_free(&crl);
 	cm_buf_free(&der);
 	entity_free(&other);
@@ -284,7 +292,7 @@ test_many(void **state)
 		for (i = 0; i < n; i++)
 		{
 			memcpy(serial + 1, &i, sizeof(i));
-			assert_good(cm_crl_add(&crl, cm_slice(serial, 20), FIXTURE_START, i % 2 == 0 ? 0 : 1, &st), &st);
+			assert_good(add(&crl, cm_slice(serial, 20), FIXTURE_START, i % 2 == 0 ? 0 : 1, &st), &st);
 		}
 		cm_buf_init(&der, 0);
 		assert_good(cm_crl_finish(&crl, ca.key, &der, &st), &st);
@@ -342,6 +350,150 @@ test_reasons(void **state)
 	assert_null(cm_crl_reason_name(11));
 }
 
+static bool
+has_extension(X509_CRL *c, int nid, int critical)
+{
+	int			at = X509_CRL_get_ext_by_NID(c, nid, -1);
+
+	return at >= 0 && X509_EXTENSION_get_critical(X509_CRL_get_ext(c, at)) == critical;
+}
+
+/* Issuing distribution point, freshest CRL, invalidity date, room in front for the caller. */
+static void
+test_shard(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	Entity		ca;
+	CmCrl		crl;
+	CmBuf		der;
+	X509_CRL   *c;
+	X509	   *x;
+	const unsigned char *p;
+	ISSUING_DIST_POINT *idp;
+	ASN1_GENERALIZEDTIME *since;
+	CmCrlEntry	entry = {{(const uint8_t *) "\x80\x01", 2}, FIXTURE_START, 1, true, FIXTURE_START - 1000};
+	CmCrlEntry	no_reason = {{(const uint8_t *) "\x02", 1}, FIXTURE_START, 0, true, INT64_C(2524608000)};
+	int			critical;
+
+	(void) state;
+	make_ca(&ca, CM_KEY_EC_P256, "CN=CRL CA", NULL);
+	crl = begin(&ca);
+	cm_crl_free(&crl);
+	crl.distribution_point = cm_slice("\x86\x0ahttp://a/1\x86\x0ahttp://b/1", 24);
+	crl.freshest = cm_slice("\x86\x0ahttp://a/d", 12);
+	crl.only_ca = true;
+	crl.prefix = 4;
+	cm_crl_begin(&crl);
+	assert_good(cm_crl_add(&crl, entry, &st), &st);
+	assert_good(cm_crl_add(&crl, no_reason, &st), &st);
+	entry.invalid_since = TIME_BAD;
+	assert_false(cm_crl_add(&crl, entry, &st));
+	cm_buf_init(&der, 0);
+	assert_good(cm_crl_finish(&crl, ca.key, &der, &st), &st);
+	p = der.data + 4;
+	c = d2i_X509_CRL(NULL, &p, (long) der.len - 4);
+	assert_non_null(c);
+	assert_ptr_equal(p, der.data + der.len);
+	x = to_x509(&ca.der);
+	assert_int_equal(X509_CRL_verify(c, X509_get0_pubkey(x)), 1);
+	assert_true(has_extension(c, NID_issuing_distribution_point, 1));
+	assert_true(has_extension(c, NID_freshest_crl, 0));
+	assert_false(has_extension(c, NID_delta_crl, 1));
+	idp = X509_CRL_get_ext_d2i(c, NID_issuing_distribution_point, NULL, NULL);
+	assert_non_null(idp);
+	assert_int_equal(idp->onlyCA, 0xff);
+	assert_int_equal(idp->distpoint->type, 0);
+	assert_int_equal(sk_GENERAL_NAME_num(idp->distpoint->name.fullname), 2);
+	ISSUING_DIST_POINT_free(idp);
+	since = X509_REVOKED_get_ext_d2i(sk_X509_REVOKED_value(X509_CRL_get_REVOKED(c), 0), NID_invalidity_date, &critical, NULL);
+	assert_non_null(since);
+	assert_int_equal(to_time(since), FIXTURE_START - 1000);
+	assert_int_equal(critical, 0);
+	ASN1_GENERALIZEDTIME_free(since);
+	check_entry(c, cm_slice("\x80\x01", 2), FIXTURE_START, 1);
+	X509_free(x);
+	X509_CRL_free(c);
+	cm_buf_free(&der);
+	cm_crl_free(&crl);
+	entity_free(&ca);
+}
+
+static void
+put_serials(CmCrl *crl, const char *serials, int reason)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	for (; *serials != '\0'; serials++)
+		assert_good(add(crl, cm_slice(serials, 1), FIXTURE_START, reason, &st), &st);
+}
+
+/* A delta has what the base has not, or has otherwise; what it does not name any more is told. */
+static void
+test_delta(void **state)
+{
+	static const char *const orders[] = {"abcd", "dacb"};
+	CmStatus	st = CM_STATUS_INIT;
+	Entity		ca;
+	size_t		i;
+
+	(void) state;
+	make_ca(&ca, CM_KEY_EC_P256, "CN=CRL CA", NULL);
+	for (i = 0; i < 2; i++)
+	{
+		CmCrl		full = begin(&ca);
+		CmCrl		delta = begin(&ca);
+		CmCrlBase	base;
+		CmBuf		der;
+		CmBuf		der_delta;
+		CmSlice		serial;
+		X509_CRL   *c;
+		size_t		pos = 0;
+
+		put_serials(&full, orders[i], 6);
+		cm_buf_init(&der, 0);
+		cm_buf_init(&der_delta, 0);
+		assert_good(cm_crl_finish(&full, ca.key, &der, &st), &st);
+		assert_good(cm_crl_base_read(&base, of(&der), &st), &st);
+		assert_int_equal(base.number, full.number);
+		assert_int_equal(base.this_update, full.this_update);
+		delta.delta = true;
+		delta.base = &base;
+		delta.base_number = base.number;
+		delta.number = base.number + 1;
+		put_serials(&delta, "ab", 6);	/* as they were */
+		put_serials(&delta, "d", 1);	/* for another reason */
+		put_serials(&delta, "e", 1);	/* new */
+		assert_true(cm_crl_base_unseen(&base, &pos, &serial));
+		assert_int_equal(serial.data[0], 'c');
+		put_serials(&delta, "c", 8);
+		pos = 0;
+		assert_false(cm_crl_base_unseen(&base, &pos, &serial));
+		assert_int_equal(delta.count, 3);
+		assert_good(cm_crl_finish(&delta, ca.key, &der_delta, &st), &st);
+		c = to_crl(&der_delta);
+		assert_true(has_extension(c, NID_delta_crl, 1));
+		check_entry(c, cm_slice("d", 1), FIXTURE_START, 1);
+		check_entry(c, cm_slice("e", 1), FIXTURE_START, 1);
+		check_entry(c, cm_slice("c", 1), FIXTURE_START, 8);
+		X509_CRL_free(c);
+		cm_crl_base_free(&base);
+		/* every truncation is refused, none is read beyond its end */
+		for (pos = 0; pos < der.len; pos++)
+		{
+			uint8_t    *copy = malloc(pos + 1);
+
+			memcpy(copy, der.data, pos);
+			assert_false(cm_crl_base_read(&base, cm_slice(copy, pos), &st));
+			free(copy);
+		}
+		cm_buf_free(&der);
+		cm_buf_free(&der_delta);
+		cm_crl_free(&full);
+		cm_crl_free(&delta);
+	}
+	entity_free(&ca);
+}
+
 int
 main(void)
 {
@@ -352,6 +504,8 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_shard),
+		cmocka_unit_test(test_delta),
 	};
 
 	return cmocka_run_group_tests_name("crl", tests, NULL, NULL);
