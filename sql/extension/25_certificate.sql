@@ -24,13 +24,20 @@ CREATE TABLE certmgr.certificate (
 	revocation_reason text,
 	status_message text,
 	metadata jsonb,
-	template_id bigint
+	template_id bigint,
+	shard int,
+	invalid_since timestamptz
 );
 CREATE UNIQUE INDEX certificate_ca_id_serial_key ON certmgr.certificate (ca_id, serial);
 CREATE INDEX certificate_subscriber_id_idx ON certmgr.certificate (subscriber_id, id) WHERE subscriber_id IS NOT NULL;
 CREATE INDEX certificate_not_after_idx ON certmgr.certificate (not_after);
 CREATE INDEX certificate_renew_at_idx ON certmgr.certificate (renew_at) WHERE renew_at IS NOT NULL;
-CREATE INDEX certificate_revoked_idx ON certmgr.certificate (ca_id, serial) WHERE state = 'revoked';
+-- What a CRL needs is in these, so that it is read without the table once that was vacuumed.
+CREATE INDEX certificate_revoked_idx ON certmgr.certificate (ca_id, serial)
+	INCLUDE (issuer_id, revoked_at, revocation_reason, invalid_since, not_after) WHERE state = 'revoked';
+CREATE INDEX certificate_revoked_shard_idx ON certmgr.certificate (ca_id, shard, serial)
+	INCLUDE (issuer_id, revoked_at, revocation_reason, invalid_since, not_after) WHERE state = 'revoked' AND shard IS NOT NULL;
+CREATE INDEX certificate_shard_idx ON certmgr.certificate (ca_id, shard, not_after) WHERE shard IS NOT NULL;
 CREATE INDEX certificate_unfinished_idx ON certmgr.certificate (state, id) WHERE state IN ('pending', 'failed');
 COMMENT ON TABLE certmgr.certificate IS 'every certificate there is or will be, CA certificates too; the inventory';
 COMMENT ON COLUMN certmgr.certificate.ca_id IS 'the CA that issued it or will';
@@ -42,6 +49,8 @@ COMMENT ON COLUMN certmgr.certificate.sans IS 'subject alternative names, with p
 COMMENT ON COLUMN certmgr.certificate.renewed_from IS 'the certificate this one replaces';
 COMMENT ON COLUMN certmgr.certificate.renew_at IS 'when the worker renews it; null: never, or done';
 COMMENT ON COLUMN certmgr.certificate.template_id IS 'the template it was issued by, if any';
+COMMENT ON COLUMN certmgr.certificate.shard IS 'the shard of the CA''s CRL that it would be on, chosen when it was issued (certmgr.crl_scope); null: the list of all';
+COMMENT ON COLUMN certmgr.certificate.invalid_since IS 'when the key is known or suspected to have been compromised (invalidityDate of the CRL entry)';
 COMMENT ON COLUMN certmgr.certificate.status_message IS 'what happened last and what comes next, in plain words';
 
 CREATE TABLE certmgr.certificate_body (

@@ -27,21 +27,7 @@ CREATE INDEX ca_parent_id_idx ON certmgr.ca (parent_id) WHERE parent_id IS NOT N
 COMMENT ON TABLE certmgr.ca IS 'certificate authorities one can issue from: private ones, whose key is here, and external ones reached by ACME';
 COMMENT ON COLUMN certmgr.ca.state IS 'pending (no certificate or account yet), active, disabled';
 COMMENT ON COLUMN certmgr.ca.certificate_id IS 'the active certificate of a private CA';
-COMMENT ON COLUMN certmgr.ca.config IS 'private: path_length, crl_lifetime, crl_url, ca_issuers_url, ocsp_url; acme: directory_url, trust_anchors, profile, preferred_chain';
-
-CREATE TABLE certmgr.crl (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	ca_id bigint NOT NULL REFERENCES certmgr.ca,
-	number bigint NOT NULL,
-	this_update timestamptz NOT NULL,
-	next_update timestamptz NOT NULL,
-	entries bigint NOT NULL,
-	der bytea NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	UNIQUE (ca_id, number)
-);
-COMMENT ON TABLE certmgr.crl IS 'signed certificate revocation lists, newest number counts';
-COMMENT ON COLUMN certmgr.crl.number IS 'CRLNumber: microseconds since 1970, never falling, also after a restore';
+COMMENT ON COLUMN certmgr.ca.config IS 'private: path_length, crl_lifetime, crl_url, crl_shards, crl_delay, crl_full, delta_crl_lifetime, delta_crl_url, ca_issuers_url, ocsp_url; acme: directory_url, trust_anchors, profile, preferred_chain';
 
 CREATE TABLE certmgr.subscriber (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -43,11 +43,6 @@ COMMENT ON FUNCTION certmgr.enable_ca(text) IS 'undoes disable_ca';
 CREATE FUNCTION certmgr.drop_ca(ca text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_drop_ca';
 COMMENT ON FUNCTION certmgr.drop_ca(text) IS 'removes a CA that has no subscribers, no CAs below it and never issued a certificate';
 
-CREATE FUNCTION certmgr.crl(ca text) RETURNS bytea LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_crl';
-COMMENT ON FUNCTION certmgr.crl(text) IS 'the newest certificate revocation list of a private CA (DER); makes the first one when there is none';
-CREATE FUNCTION certmgr.refresh_crl(ca text) RETURNS bigint LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_refresh_crl';
-COMMENT ON FUNCTION certmgr.refresh_crl(text) IS 'signs a new CRL now; the worker does it before nextUpdate and after a revocation. Returns its number';
-
 -- External CAs ---------------------------------------------------------------
 
 CREATE FUNCTION certmgr.create_dns_provider(name text, type text, config jsonb DEFAULT '{}', secret text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_dns_provider';

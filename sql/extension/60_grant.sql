@@ -8,16 +8,16 @@ GRANT USAGE ON SCHEMA certmgr TO certmgr_admin, certmgr_operator, certmgr_approv
 
 -- requester: uses subscribers whose owner it is
 GRANT EXECUTE ON FUNCTION certmgr.issue(text, text), certmgr.renew(bigint, text, text), certmgr.revoke(bigint, text), certmgr.cancel(bigint),
-	certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.private_key_pem(bigint), certmgr.ca_pem(text), certmgr.crl(text)
+	certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.private_key_pem(bigint), certmgr.ca_pem(text)
 	TO certmgr_requester, certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON PROCEDURE certmgr.issue_now(text, text, bigint, text), certmgr.wait(bigint, interval, text) TO certmgr_requester, certmgr_operator, certmgr_admin;
-GRANT EXECUTE ON FUNCTION certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.ca_pem(text), certmgr.crl(text) TO certmgr_auditor;
+GRANT EXECUTE ON FUNCTION certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.ca_pem(text) TO certmgr_auditor;
 
 -- operator: subscribers and certificates of all
 GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text),
 	certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text),
 	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text),
-	certmgr.drop_subscriber(text), certmgr.refresh_crl(text) TO certmgr_operator, certmgr_admin;
+	certmgr.drop_subscriber(text) TO certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON PROCEDURE certmgr.work(interval, bigint) TO certmgr_operator, certmgr_admin;
 
 -- admin: CAs, DNS providers, credentials
@@ -29,7 +29,7 @@ GRANT EXECUTE ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int
 
 GRANT EXECUTE ON FUNCTION certmgr.worker_slots(), certmgr.server_status() TO certmgr_admin, certmgr_operator, certmgr_auditor, certmgr_monitor;
 
-GRANT SELECT ON certmgr.ca, certmgr.subscriber, certmgr.certificate, certmgr.crl, certmgr.acme_account, certmgr.acme_order, certmgr.acme_authorization,
+GRANT SELECT ON certmgr.ca, certmgr.subscriber, certmgr.certificate, certmgr.acme_account, certmgr.acme_order, certmgr.acme_authorization,
 	certmgr.dns_provider, certmgr.dns_record TO certmgr_admin, certmgr_operator, certmgr_auditor;
 GRANT SELECT (certificate_id, der, fingerprint, chain, spki, csr) ON certmgr.certificate_body TO certmgr_admin, certmgr_operator, certmgr_auditor;
 GRANT SELECT ON certmgr.audit_event TO certmgr_admin, certmgr_auditor;

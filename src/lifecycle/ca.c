@@ -101,7 +101,7 @@ append_usage(const char *name, void *arg)
 
 /* Row and body of a CA certificate, whoever signed it. */
 static int64
-put_ca_certificate(int64 issuing_ca, int64 issuer_id, CmSlice der, CmSlice chain, const char *actor)
+put_ca_certificate(int64 issuing_ca, int64 issuer_id, int shard, CmSlice der, CmSlice chain, const char *actor)
 {
 	CmCertificate cert;
 	CmStatus	st = CM_STATUS_INIT;
@@ -130,6 +130,8 @@ put_ca_certificate(int64 issuing_ca, int64 issuer_id, CmSlice der, CmSlice chain
 	row.created_at = GetCurrentTimestamp();
 	row.requested_by = actor;
 	row.action = "issue-ca";
+	row.has_shard = shard >= 0;
+	row.shard = shard;
 	cm_certificate_put(&row);
 
 	body.certificate_id = row.id;
@@ -158,7 +160,7 @@ check_parent_allows(const CmCaNew *ca, const CmIssuer *parent)
 }
 
 static void
-sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIssuer *parent, const CmKey *own_key, CmBuf *der)
+sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIssuer *parent, int shard, const CmKey *own_key, CmBuf *der)
 {
 	CmTbs		tbs = {0};
 	CmPolicy	policy = {0};
@@ -193,7 +195,9 @@ sign_ca_certificate(const CmCaNew *ca, CmSlice subject, CmSlice spki, const CmIs
 		tbs.ca_issuers_url = parent->ca_issuers_url;
 		tbs.ocsp_url = parent->ocsp_url;
 		tbs.crl_url = parent->crl_url;
+		tbs.freshest_crl_url = parent->delta_crl_url;
 		tbs.url_values.ca = parent->name;
+		tbs.url_values.shard = shard;
 	}
 	if (tbs.not_after <= timestamptz_to_time_t(now))
 		ereport(ERROR,
@@ -238,6 +242,7 @@ cm_ca_create(const CmCaNew *ca)
 	int64		id;
 	int64		certificate_id;
 	int64		parent_id = 0;
+	int			shard = -1;
 
 	if (!cm_key_alg_parse(ca->key_algorithm, &alg, &st) || !cm_name_parse(ca->subject, subject, &st))
 		cm_throw(&st, NULL);
@@ -262,8 +267,10 @@ cm_ca_create(const CmCaNew *ca)
 	if (!elsewhere)
 	{
 		spki = cm_store_key_spki(key_id, NULL);
-		sign_ca_certificate(ca, cm_slice(subject->data, subject->len), spki, parent, cm_store_key_open(key_id), der);
-		certificate_id = put_ca_certificate(parent ? parent_id : id, parent ? parent->certificate_id : 0, cm_slice(der->data, der->len),
+		if (parent != NULL)
+			(void) cm_issuer_shard(parent, &shard);
+		sign_ca_certificate(ca, cm_slice(subject->data, subject->len), spki, parent, shard, cm_store_key_open(key_id), der);
+		certificate_id = put_ca_certificate(parent ? parent_id : id, parent ? parent->certificate_id : 0, shard, cm_slice(der->data, der->len),
 											cm_slice(NULL, 0), ca->actor);
 		cm_ca_set_certificate(id, certificate_id);
 		cm_job_put("crl", id, GetCurrentTimestamp());
@@ -368,7 +375,7 @@ cm_ca_install(const char *name, const char *certificate, const char *chain, cons
 	if (!cm_certificate_parse(cm_slice(ordered->data, leaf_len), &cert, &st))
 		cm_throw(&st, NULL);
 	check_installable(name, ca, &cert);
-	id = put_ca_certificate(0, 0, cert.der, cm_slice(ordered->data + leaf_len, ordered->len - leaf_len), actor);
+	id = put_ca_certificate(0, 0, -1, cert.der, cm_slice(ordered->data + leaf_len, ordered->len - leaf_len), actor);
 	cm_ca_set_certificate(ca->id, id);
 	cm_audit(actor, "install-ca-certificate", "ca", ca->id, NULL);
 	cm_job_put("crl", ca->id, GetCurrentTimestamp());

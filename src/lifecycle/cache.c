@@ -8,6 +8,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/pg_prng.h"
 #include "lifecycle/cache.h"
 #include "lifecycle/master_key.h"
 #include "pg/caller.h"
@@ -18,6 +19,7 @@
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/ca.h"
+#include "store/crl_scope.h"
 #include "store/key.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -159,6 +161,10 @@ fill_private(CmIssuer *issuer, const CmCaRow *ca)
 	issuer->ca_issuers_url = copy_string(cm_json_get_string(config, "ca_issuers_url"));
 	issuer->ocsp_url = copy_string(cm_json_get_string(config, "ocsp_url"));
 	issuer->crl_url = copy_string(cm_json_get_string(config, "crl_url"));
+	if (cm_json_get_string(config, "delta_crl_lifetime") != NULL)
+		issuer->delta_crl_url = copy_string(cm_json_get_string(config, "delta_crl_url"));
+	if (issuer->crl_url != NULL && strstr(issuer->crl_url, "{shard}") != NULL)
+		issuer->shards = cm_crl_shards_open(ca->id, &issuer->shard_count);
 	cm_master_key_require();
 	issuer->key = cm_store_key_open(ca->key_id);
 }
@@ -232,6 +238,16 @@ cm_issuer_unpin(CmIssuer *issuer)
 {
 	if (--issuer->pins == 0 && !issuer->cached)
 		MemoryContextDelete(issuer->context);
+}
+
+bool
+cm_issuer_shard(const CmIssuer *issuer, int *shard)
+{
+	*shard = -1;
+	if (issuer->shard_count == 0)
+		return false;
+	*shard = issuer->shards[pg_prng_uint64_range(&pg_global_prng_state, 0, issuer->shard_count - 1)];
+	return true;
 }
 
 /* ---- subscribers ---- */

@@ -27,6 +27,9 @@ typedef struct CmIssuer
 	char	   *ca_issuers_url;
 	char	   *ocsp_url;
 	char	   *crl_url;
+	char	   *delta_crl_url;	/* NULL: no deltas */
+	int		   *shards;			/* of the CRL, for new certificates; crl_url names them */
+	int			shard_count;	/* 0: none */
 
 	/* of cache.c */
 	MemoryContext context;
@@ -66,6 +69,8 @@ typedef struct CmSubscriber
 extern CmIssuer *cm_issuer_get(int64 ca_id);
 extern void cm_issuer_pin(CmIssuer *issuer);
 extern void cm_issuer_unpin(CmIssuer *issuer);
+/* The shard of its CRL that a new certificate goes to, by chance; false (and -1) when there are none. */
+extern bool cm_issuer_shard(const CmIssuer *issuer, int *shard);
 /* Throws when it does not exist. Valid until the end of the transaction. */
 extern CmSubscriber *cm_subscriber_get(const char *name);
 extern CmSubscriber *cm_subscriber_get_by_id(int64 id);

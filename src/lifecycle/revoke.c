@@ -12,9 +12,10 @@
 #include "lifecycle/notify.h"
 #include "lifecycle/revoke.h"
 #include "pg/error.h"
+#include "pg/wake.h"
 #include "store/audit.h"
 #include "store/certificate_row.h"
-#include "store/job.h"
+#include "store/crl.h"
 #include "utils/timestamp.h"
 #include "x509/crl.h"
 
@@ -95,7 +96,10 @@ cm_revoke(int64 certificate_id, const char *reason, const char *actor)
 	if (external)
 		cm_acme_request_revocation(row->id);
 	else
-		cm_job_put("crl", row->ca_id, now);
+	{
+		cm_crl_change_put(row->ca_id, row->has_shard, row->shard);
+		cm_wake_at_commit();
+	}
 	/* Also makes every session forget the issuer it keeps. */
 	if (strcmp(row->source, "ca") == 0)
 		(void) cm_certificate_row_disable_ca(row->id, "its certificate was revoked");

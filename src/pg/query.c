@@ -6,10 +6,12 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "nodes/params.h"
 #include "pg/query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -58,6 +60,27 @@ copy_rows(CmRows *rows, MemoryContext context)
 	MemoryContextSwitchTo(spi);
 }
 
+static void
+set_nulls(const CmQuery *query, const bool *isnull, char *nulls)
+{
+	for (int i = 0; i < query->nargs; i++)
+		nulls[i] = isnull != NULL && isnull[i] ? 'n' : ' ';
+}
+
+static void
+finish(const CmQuery *query, int result, CmRows *rows, MemoryContext caller)
+{
+	if (result < 0)
+		elog(ERROR, "could not run \"%s\": %s", query->sql, SPI_result_code_string(result));
+	if (SPI_processed > INT_MAX)
+		elog(ERROR, "too many rows");
+	rows->count = (int) SPI_processed;
+	if (SPI_tuptable != NULL)
+		copy_rows(rows, caller);
+	SPI_finish();
+	MemoryContextSwitchTo(caller);
+}
+
 static CmRows
 run(CmQuery *query, const Datum *args, const bool *isnull, bool read_only)
 {
@@ -66,22 +89,12 @@ run(CmQuery *query, const Datum *args, const bool *isnull, bool read_only)
 	char		nulls[CM_QUERY_MAX_ARGS];
 	int			result;
 
-	for (int i = 0; i < query->nargs; i++)
-		nulls[i] = isnull != NULL && isnull[i] ? 'n' : ' ';
-
+	set_nulls(query, isnull, nulls);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	prepare(query);
 	result = SPI_execute_plan(query->plan, (Datum *) args, nulls, read_only, 0);
-	if (result < 0)
-		elog(ERROR, "could not run \"%s\": %s", query->sql, SPI_result_code_string(result));
-	if (SPI_processed > INT_MAX)
-		elog(ERROR, "too many rows");
-	rows.count = (int) SPI_processed;
-	if (SPI_tuptable != NULL)
-		copy_rows(&rows, caller);
-	SPI_finish();
-	MemoryContextSwitchTo(caller);
+	finish(query, result, &rows, caller);
 	return rows;
 }
 
@@ -101,6 +114,96 @@ cm_query_latest(CmQuery *query, const Datum *args, const bool *isnull)
 	rows = run(query, args, isnull, true);
 	PopActiveSnapshot();
 	return rows;
+}
+
+CmRows
+cm_query_now(CmQuery *query, const Datum *args, const bool *isnull)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	CmRows		rows = {0};
+	char		nulls[CM_QUERY_MAX_ARGS];
+	int			result;
+
+	set_nulls(query, isnull, nulls);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	prepare(query);
+	CommandCounterIncrement();
+	result = SPI_execute_snapshot(query->plan, (Datum *) args, nulls, GetLatestSnapshot(), InvalidSnapshot, false, true, 0);
+	finish(query, result, &rows, caller);
+	return rows;
+}
+
+/* ---- row by row ---- */
+
+typedef struct EachReceiver
+{
+	DestReceiver pub;
+	CmRowFn		fn;
+	void	   *arg;
+	int64		count;
+	MemoryContext context;
+} EachReceiver;
+
+static bool
+each_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	EachReceiver *each = (EachReceiver *) self;
+	MemoryContext old = MemoryContextSwitchTo(each->context);
+
+	slot_getallattrs(slot);
+	each->fn(slot->tts_values, slot->tts_isnull, each->arg);
+	each->count++;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(each->context);
+	return true;
+}
+
+static void
+each_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+each_nothing(DestReceiver *self)
+{
+}
+
+int64
+cm_query_each(CmQuery *query, const Datum *args, const bool *isnull, CmRowFn fn, void *arg)
+{
+	SPIExecuteOptions options = {0};
+	ParamListInfo params = makeParamList(query->nargs);
+	EachReceiver each = {{each_receive, each_startup, each_nothing, each_nothing, DestNone}, fn, arg};
+	int			guc_level = NewGUCNestLevel();
+	int			result;
+
+	(void) set_config_option("enable_sort", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	each.context = AllocSetContextCreate(CurrentMemoryContext, "certmgr row", ALLOCSET_SMALL_SIZES);
+	for (int i = 0; i < query->nargs; i++)
+	{
+		params->params[i].value = args[i];
+		params->params[i].isnull = isnull != NULL && isnull[i];
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = query->types[i];
+	}
+	options.params = params;
+	options.read_only = true;
+	options.dest = &each.pub;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	prepare(query);
+	result = SPI_execute_plan_extended(query->plan, &options);
+	if (result < 0)
+		elog(ERROR, "could not run \"%s\": %s", query->sql, SPI_result_code_string(result));
+	SPI_finish();
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, guc_level);
+	MemoryContextDelete(each.context);
+	return each.count;
 }
 
 char *

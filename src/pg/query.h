@@ -34,6 +34,20 @@ extern CmRows cm_query(CmQuery *query, const Datum *args, const bool *isnull);
 /* The same with a snapshot of this moment and read-only: for caches, which must not keep what an old snapshot of a REPEATABLE READ transaction sees. */
 extern CmRows cm_query_latest(CmQuery *query, const Datum *args, const bool *isnull);
 
+/* The same with a snapshot of this moment, for statements that write what others may have committed meanwhile. */
+extern CmRows cm_query_now(CmQuery *query, const Datum *args, const bool *isnull);
+
+/* A row on its way: values are valid within the call, and not to be kept. */
+typedef void (*CmRowFn) (const Datum *values, const bool *nulls, void *arg);
+
+/*
+ * Calls back with each row, with a snapshot of this moment, read-only; no row
+ * is copied, so a million of them need no memory. The plan is made without
+ * sorting: what the statement orders by must be an index. fn may throw; it
+ * runs in a context that is reset after each row.
+ */
+extern int64 cm_query_each(CmQuery *query, const Datum *args, const bool *isnull, CmRowFn fn, void *arg);
+
 static inline Datum
 cm_rows_value(const CmRows *rows, int row, int column)
 {

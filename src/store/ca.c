@@ -6,6 +6,9 @@
 #include "catalog/pg_type.h"
 #include "pg/query.h"
 #include "store/ca.h"
+#include "store/crl.h"
+#include "store/crl_scope.h"
+#include "store/issuer.h"
 #include "store/key.h"
 #include "store/secret.h"
 #include "utils/builtins.h"
@@ -94,6 +97,16 @@ cm_ca_set_certificate(int64 id, int64 certificate_id)
 	2, {INT8OID, INT8OID}};
 
 	cm_query(&update, (Datum[]) {Int64GetDatum(id), Int64GetDatum(certificate_id)}, NULL);
+	cm_issuer_row_put(id);
+	cm_crl_scope_sync(id);
+}
+
+void
+cm_ca_config_merge(int64 id, const char *json)
+{
+	static CmQuery update = {"UPDATE certmgr.ca SET config = pg_catalog.jsonb_strip_nulls(config || $2::jsonb) WHERE id = $1", 2, {INT8OID, TEXTOID}};
+
+	cm_query(&update, (Datum[]) {Int64GetDatum(id), cm_datum_text(json)}, NULL);
 }
 
 void
@@ -126,14 +139,14 @@ cm_ca_delete(int64 id)
 {
 	static CmQuery job = {"DELETE FROM certmgr_private.job WHERE (kind = 'crl' AND target_id = $1) "
 	"OR (kind = 'acme_account' AND target_id IN (SELECT id FROM certmgr.acme_account WHERE ca_id = $1))", 1, {INT8OID}};
-	static CmQuery crl = {"DELETE FROM certmgr.crl WHERE ca_id = $1", 1, {INT8OID}};
 	static CmQuery account = {"DELETE FROM certmgr.acme_account WHERE ca_id = $1 RETURNING key_id, eab_secret_id", 1, {INT8OID}};
 	static CmQuery ca = {"DELETE FROM certmgr.ca WHERE id = $1 RETURNING key_id", 1, {INT8OID}};
 	Datum		arg = Int64GetDatum(id);
 	CmRows		rows;
 
 	cm_query(&job, &arg, NULL);
-	cm_query(&crl, &arg, NULL);
+	cm_crl_forget_ca(id);
+	cm_issuer_row_forget(id);
 	rows = cm_query(&account, &arg, NULL);
 	for (int i = 0; i < rows.count; i++)
 	{

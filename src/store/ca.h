@@ -29,6 +29,8 @@ extern CmCaRow *cm_ca_require(const char *name, bool for_update);
 
 extern int64 cm_ca_insert(const char *name, const char *type, const char *state, int64 parent_id, int64 key_id, const char *config, const char *status_message);
 extern void cm_ca_set_certificate(int64 id, int64 certificate_id);	/* and makes it active */
+/* Members of the JSON object replace those of the same name; null removes. */
+extern void cm_ca_config_merge(int64 id, const char *json);
 extern void cm_ca_set_state(int64 id, const char *state);
 /* What keeps a CA from being dropped, in words; NULL: nothing. */
 extern char *cm_ca_in_use(int64 id);

@@ -11,7 +11,7 @@
 #include "store/insert.h"
 #include "utils/timestamp.h"
 
-#define CERTIFICATE_COLUMNS 23
+#define CERTIFICATE_COLUMNS 25
 #define BODY_COLUMNS 7
 #define AUDIT_COLUMNS 7
 
@@ -93,6 +93,9 @@ cm_certificate_put(const CmCertificateNew *c)
 	values[20] = cm_datum_text(c->status_message);
 	nulls[21] = true;			/* metadata */
 	set_id(values, nulls, 22, c->template_id);
+	nulls[23] = !c->has_shard;
+	values[23] = Int32GetDatum(c->shard);
+	nulls[24] = true;			/* invalid_since */
 	cm_inserter_put(&writer, values, nulls);
 	cm_inserter_close(&writer);
 	put_audit(c);

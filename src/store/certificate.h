@@ -30,6 +30,8 @@ typedef struct CmCertificateNew
 	TimestampTz renew_at;
 	const char *status_message;
 	int64		template_id;
+	bool		has_shard;		/* of the CA's CRL */
+	int			shard;
 	const char *action;			/* of the audit row that is written along */
 } CmCertificateNew;
 

@@ -15,7 +15,7 @@
 #define ROW_COLUMNS \
 	"SELECT c.id, c.ca_id, c.issuer_id, c.subscriber_id, c.state, c.source, c.subject, c.key_algorithm, c.status_message, c.not_after," \
 	" c.revoked_at, c.revocation_reason, a.name, a.type, s.name," \
-	" CASE WHEN c.subscriber_id IS NULL AND c.template_id IS NOT NULL THEN c.requested_by ELSE s.owner END, b.der, b.chain, b.spki, b.sealed_key" \
+	" CASE WHEN c.subscriber_id IS NULL AND c.template_id IS NOT NULL THEN c.requested_by ELSE s.owner END, b.der, b.chain, b.spki, b.sealed_key, c.shard" \
 	" FROM certmgr.certificate c" \
 	" LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id" \
 	" LEFT JOIN certmgr.ca a ON a.id = c.ca_id" \
@@ -54,6 +54,8 @@ cm_certificate_row_get(int64 id, bool lock)
 	row->chain = cm_rows_slice(&rows, 0, 17);
 	row->spki = cm_rows_slice(&rows, 0, 18);
 	row->sealed_key = cm_rows_slice(&rows, 0, 19);
+	row->has_shard = !cm_rows_null(&rows, 0, 20);
+	row->shard = row->has_shard ? DatumGetInt32(cm_rows_value(&rows, 0, 20)) : 0;
 	return row;
 }
 

@@ -24,6 +24,8 @@ typedef struct CmCertificateRow
 	TimestampTz not_after;		/* DT_NOEND when not known yet */
 	TimestampTz revoked_at;		/* 0 unless state is revoked */
 	char	   *revocation_reason;	/* or NULL */
+	bool		has_shard;		/* of the CA's CRL */
+	int			shard;
 	char	   *ca_name;		/* NULL: no CA of ours (imported, discovered) */
 	char	   *ca_type;		/* or NULL */
 	char	   *subscriber;		/* NULL: none, or dropped */

@@ -2,7 +2,7 @@
  * crl.c - see crl.h.
  *
  * Runs in backends and in the database worker, as certmgr_owner. Locks the
- * row of the CA while a CRL is signed (not against issuing, which only reads it).
+ * row of the CA while CRLs are signed (not against issuing, which only reads it).
  */
 #include "postgres.h"
 
@@ -11,43 +11,63 @@
 #include "store/crl.h"
 #include "utils/timestamp.h"
 
-#define ISSUER_COLUMNS \
-	"SELECT a.id, a.name, a.type, a.state, a.key_id, a.certificate_id, COALESCE((a.config->>'crl_lifetime')::interval, interval '7 days'), b.der" \
-	" FROM certmgr.ca a LEFT JOIN certmgr.certificate_body b ON b.certificate_id = a.certificate_id"
-
-static bool
-issuer_of(const CmRows *rows, CmCrlIssuer *out)
+bool
+cm_crl_issuer_lock(int64 id, CmCrlIssuer *out)
 {
-	if (rows->count == 0)
+	static CmQuery query = {
+		"SELECT id, name, type, key_id, certificate_id, COALESCE((config->>'crl_lifetime')::interval, interval '7 days'),"
+		" COALESCE(config->>'crl_full', 'true') <> 'false', (config->>'delta_crl_lifetime')::interval, config->>'delta_crl_url'"
+		" FROM certmgr.ca WHERE id = $1 FOR NO KEY UPDATE",
+		1, {INT8OID}
+	};
+	Datum		args[1] = {Int64GetDatum(id)};
+	CmRows		rows = cm_query(&query, args, NULL);
+
+	if (rows.count == 0)
 		return false;
 	memset(out, 0, sizeof(*out));
-	out->id = cm_rows_int64(rows, 0, 0);
-	out->name = cm_rows_text(rows, 0, 1);
-	out->type = cm_rows_text(rows, 0, 2);
-	out->state = cm_rows_text(rows, 0, 3);
-	out->key_id = cm_rows_int64(rows, 0, 4);
-	out->certificate_id = cm_rows_int64(rows, 0, 5);
-	out->crl_lifetime = *DatumGetIntervalP(cm_rows_value(rows, 0, 6));
-	out->der = cm_rows_slice(rows, 0, 7);
+	out->id = cm_rows_int64(&rows, 0, 0);
+	out->name = cm_rows_text(&rows, 0, 1);
+	out->type = cm_rows_text(&rows, 0, 2);
+	out->key_id = cm_rows_int64(&rows, 0, 3);
+	out->certificate_id = cm_rows_int64(&rows, 0, 4);
+	out->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 5));
+	out->complete = cm_rows_bool(&rows, 0, 6);
+	out->has_delta = !cm_rows_null(&rows, 0, 7);
+	if (out->has_delta)
+		out->delta_lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 7));
+	out->delta_url = cm_rows_text(&rows, 0, 8);
 	return true;
 }
 
 bool
-cm_crl_issuer_lock(int64 id, CmCrlIssuer *out)
+cm_crl_issuer_try_lock(int64 id)
 {
-	static CmQuery query = {ISSUER_COLUMNS " WHERE a.id = $1 FOR NO KEY UPDATE OF a", 1, {INT8OID}};
+	static CmQuery lock = {"SELECT FROM certmgr.ca WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED", 1, {INT8OID}};
+	static CmQuery exists = {"SELECT FROM certmgr.ca WHERE id = $1", 1, {INT8OID}};
 	Datum		args[1] = {Int64GetDatum(id)};
-	CmRows		rows = cm_query(&query, args, NULL);
 
-	return issuer_of(&rows, out);
+	return cm_query(&lock, args, NULL).count > 0 || cm_query(&exists, args, NULL).count == 0;
 }
 
+/* ---- rows ---- */
+
+/* $2: shard or null; $3: certificate of the issuer or null. */
+#define SCOPE_IS \
+	"s.ca_id = $1 AND s.shard IS NOT DISTINCT FROM $2 AND (s.shard IS NOT NULL OR s.key_id = CASE WHEN $3 IS NULL" \
+	" THEN (SELECT a.key_id FROM certmgr.ca a WHERE a.id = $1)" \
+	" ELSE (SELECT i.key_id FROM certmgr.issuer i WHERE i.certificate_id = $3 AND i.ca_id = $1) END)"
+
 bool
-cm_crl_row_newest(int64 ca_id, CmSlice *der)
+cm_crl_row_newest(const CmCrlWanted *wanted, CmSlice *der)
 {
-	static CmQuery query = {"SELECT der FROM certmgr.crl WHERE ca_id = $1 ORDER BY number DESC LIMIT 1", 1, {INT8OID}};
-	Datum		args[1] = {Int64GetDatum(ca_id)};
-	CmRows		rows = cm_query(&query, args, NULL);
+	static CmQuery query = {
+		"SELECT l.der FROM certmgr.crl_scope s JOIN certmgr.crl l ON l.scope_id = s.id WHERE " SCOPE_IS
+		" AND (l.base_number IS NOT NULL) = $4 ORDER BY l.number DESC LIMIT 1",
+		4, {INT8OID, INT4OID, INT8OID, BOOLOID}
+	};
+	CmRows		rows = cm_query(&query, (Datum[]) {Int64GetDatum(wanted->ca_id), Int32GetDatum(wanted->shard), Int64GetDatum(wanted->certificate_id),
+								BoolGetDatum(wanted->delta)}, (bool[]) {false, wanted->shard < 0, wanted->certificate_id == 0, false});
 
 	if (rows.count == 0)
 		return false;
@@ -56,64 +76,182 @@ cm_crl_row_newest(int64 ca_id, CmSlice *der)
 }
 
 bool
-cm_crl_row_last(int64 ca_id, int64 *number, TimestampTz *this_update)
+cm_crl_scope_exists(const CmCrlWanted *wanted)
 {
-	static CmQuery query = {"SELECT number, this_update FROM certmgr.crl WHERE ca_id = $1 ORDER BY number DESC LIMIT 1", 1, {INT8OID}};
-	Datum		args[1] = {Int64GetDatum(ca_id)};
-	CmRows		rows = cm_query_latest(&query, args, NULL);
+	static CmQuery query = {"SELECT FROM certmgr.crl_scope s WHERE " SCOPE_IS, 3, {INT8OID, INT4OID, INT8OID}};
+
+	return cm_query(&query, (Datum[]) {Int64GetDatum(wanted->ca_id), Int32GetDatum(wanted->shard), Int64GetDatum(wanted->certificate_id)},
+					(bool[]) {false, wanted->shard < 0, wanted->certificate_id == 0}).count > 0;
+}
+
+int64
+cm_crl_row_last_number(int64 ca_id)
+{
+	static CmQuery query = {"SELECT number FROM certmgr.crl WHERE ca_id = $1 ORDER BY number DESC LIMIT 1", 1, {INT8OID}};
+	CmRows		rows = cm_query_latest(&query, (Datum[]) {Int64GetDatum(ca_id)}, NULL);
+
+	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
+}
+
+bool
+cm_crl_row_base(int64 scope_id, TimestampTz at, CmSlice *der)
+{
+	static CmQuery query = {
+		"SELECT der FROM certmgr.crl WHERE scope_id = $1 AND base_number IS NULL AND next_update > $2 ORDER BY number LIMIT 1",
+		2, {INT8OID, TIMESTAMPTZOID}
+	};
+	CmRows		rows = cm_query_latest(&query, (Datum[]) {Int64GetDatum(scope_id), TimestampTzGetDatum(at)}, NULL);
 
 	if (rows.count == 0)
 		return false;
-	*number = cm_rows_int64(&rows, 0, 0);
-	*this_update = DatumGetTimestampTz(cm_rows_value(&rows, 0, 1));
+	*der = cm_rows_slice(&rows, 0, 0);
 	return true;
 }
 
 void
-cm_crl_row_insert(int64 ca_id, int64 number, TimestampTz this_update, TimestampTz next_update, int64 entries, CmSlice der)
+cm_crl_row_insert(const CmCrlRow *row, Datum der)
 {
 	static CmQuery query = {
-		"INSERT INTO certmgr.crl (ca_id, number, this_update, next_update, entries, der) VALUES ($1, $2, $3, $4, $5, $6)",
-		6, {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, BYTEAOID}
+		"INSERT INTO certmgr.crl (ca_id, scope_id, number, base_number, this_update, next_update, entries, der) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		8, {INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, BYTEAOID}
 	};
-	Datum		args[6] = {Int64GetDatum(ca_id), Int64GetDatum(number), TimestampTzGetDatum(this_update), TimestampTzGetDatum(next_update),
-	Int64GetDatum(entries), cm_datum_bytea(der.data, der.len)};
 
-	(void) cm_query(&query, args, NULL);
+	(void) cm_query(&query, (Datum[]) {Int64GetDatum(row->ca_id), Int64GetDatum(row->scope_id), Int64GetDatum(row->number),
+					Int64GetDatum(row->base_number), TimestampTzGetDatum(row->this_update), TimestampTzGetDatum(row->next_update),
+					Int64GetDatum(row->entries), der}, (bool[]) {false, false, false, !row->delta, false, false, false, false});
 }
 
 void
-cm_crl_row_prune(int64 ca_id)
+cm_crl_row_prune(int64 scope_id)
 {
 	static CmQuery query = {
-		"DELETE FROM certmgr.crl WHERE ca_id = $1 AND number <"
-		" (SELECT pg_catalog.min(n.number) FROM (SELECT number FROM certmgr.crl WHERE ca_id = $1 ORDER BY number DESC LIMIT 3) n)",
+		"DELETE FROM certmgr.crl WHERE id IN (SELECT id FROM (SELECT id, pg_catalog.row_number() OVER (PARTITION BY base_number IS NULL ORDER BY number DESC) AS n"
+		" FROM certmgr.crl WHERE scope_id = $1) l WHERE n > 3)",
 		1, {INT8OID}
 	};
-	Datum		args[1] = {Int64GetDatum(ca_id)};
 
-	(void) cm_query(&query, args, NULL);
+	(void) cm_query_now(&query, (Datum[]) {Int64GetDatum(scope_id)}, NULL);
 }
 
-CmRevokedRow *
-cm_crl_revoked_next(int64 ca_id, CmSlice after, TimestampTz alive_since, int *count)
+void
+cm_crl_forget_ca(int64 ca_id)
 {
-	/* The literal state makes certificate_revoked_idx usable, whose order this is. 10000 is CM_REVOKED_BATCH. */
-	static CmQuery query = {
-		"SELECT serial, revoked_at, revocation_reason FROM certmgr.certificate"
-		" WHERE ca_id = $1 AND state = 'revoked' AND serial > $2 AND not_after >= $3 ORDER BY serial LIMIT 10000",
-		3, {INT8OID, BYTEAOID, TIMESTAMPTZOID}
+	static CmQuery crl = {"DELETE FROM certmgr.crl WHERE ca_id = $1", 1, {INT8OID}};
+	static CmQuery scope = {"DELETE FROM certmgr.crl_scope WHERE ca_id = $1", 1, {INT8OID}};
+	static CmQuery change = {"DELETE FROM certmgr_private.crl_change WHERE ca_id = $1", 1, {INT8OID}};
+	Datum		args[1] = {Int64GetDatum(ca_id)};
+
+	(void) cm_query(&crl, args, NULL);
+	(void) cm_query(&scope, args, NULL);
+	(void) cm_query(&change, args, NULL);
+}
+
+/* ---- what goes into them ---- */
+
+typedef struct Each
+{
+	CmRevokedFn fn;
+	void	   *arg;
+} Each;
+
+static CmSlice
+slice_of(Datum value)
+{
+	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+
+	return cm_slice(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+}
+
+static void
+revoked(const Datum *values, const bool *nulls, void *arg)
+{
+	Each	   *each = arg;
+	CmRevokedRow row;
+
+	row.serial = slice_of(values[0]);
+	row.revoked_at = nulls[1] ? 0 : DatumGetTimestampTz(values[1]);
+	row.reason = nulls[2] ? cm_slice(NULL, 0) : slice_of(values[2]);
+	row.invalid_since = nulls[3] ? 0 : DatumGetTimestampTz(values[3]);
+	each->fn(&row, each->arg);
+}
+
+void
+cm_crl_revoked_each(int64 ca_id, int shard, Datum issuers, TimestampTz alive_since, CmRevokedFn fn, void *arg)
+{
+	/* The literal state makes the partial indexes usable, whose order this is. */
+	static CmQuery all = {
+		"SELECT serial, revoked_at, revocation_reason, invalid_since FROM certmgr.certificate"
+		" WHERE ca_id = $1 AND state = 'revoked' AND not_after >= $2 AND issuer_id = ANY ($3) ORDER BY serial",
+		3, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}
 	};
-	Datum		args[3] = {Int64GetDatum(ca_id), cm_datum_bytea(after.data, after.len), TimestampTzGetDatum(alive_since)};
-	CmRows		rows = cm_query_latest(&query, args, NULL);
-	CmRevokedRow *revoked = palloc(sizeof(CmRevokedRow) * Max(rows.count, 1));
+	static CmQuery sharded = {
+		"SELECT serial, revoked_at, revocation_reason, invalid_since FROM certmgr.certificate"
+		" WHERE ca_id = $1 AND state = 'revoked' AND not_after >= $2 AND issuer_id = ANY ($3) AND shard = $4 ORDER BY serial",
+		4, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID, INT4OID}
+	};
+	Datum		args[4] = {Int64GetDatum(ca_id), TimestampTzGetDatum(alive_since), issuers, Int32GetDatum(shard)};
+	Each		each = {fn, arg};
+
+	(void) cm_query_each(shard < 0 ? &all : &sharded, args, NULL, revoked, &each);
+}
+
+bool
+cm_crl_is_released(int64 ca_id, CmSlice serial)
+{
+	static CmQuery query = {"SELECT FROM certmgr.certificate WHERE ca_id = $1 AND serial = $2 AND state = 'issued'", 2, {INT8OID, BYTEAOID}};
+
+	return cm_query_latest(&query, (Datum[]) {Int64GetDatum(ca_id), cm_datum_bytea(serial.data, serial.len)}, NULL).count > 0;
+}
+
+/* ---- changes ---- */
+
+void
+cm_crl_change_put(int64 ca_id, bool has_shard, int shard)
+{
+	static CmQuery put = {"INSERT INTO certmgr_private.crl_change (ca_id, shard) VALUES ($1, $2)", 2, {INT8OID, INT4OID}};
+
+	(void) cm_query(&put, (Datum[]) {Int64GetDatum(ca_id), Int32GetDatum(shard)}, (bool[]) {false, !has_shard});
+}
+
+int *
+cm_crl_changes_take(int64 ca_id, int *count)
+{
+	static CmQuery take = {
+		"WITH gone AS (DELETE FROM certmgr_private.crl_change WHERE ca_id = $1 RETURNING shard) SELECT DISTINCT shard FROM gone",
+		1, {INT8OID}
+	};
+	CmRows		rows = cm_query_now(&take, (Datum[]) {Int64GetDatum(ca_id)}, NULL);
+	int		   *shards = rows.count == 0 ? NULL : palloc(sizeof(int) * rows.count);
 
 	for (int i = 0; i < rows.count; i++)
-	{
-		revoked[i].serial = cm_rows_slice(&rows, i, 0);
-		revoked[i].revoked_at = cm_rows_null(&rows, i, 1) ? 0 : DatumGetTimestampTz(cm_rows_value(&rows, i, 1));
-		revoked[i].reason = cm_rows_text(&rows, i, 2);
-	}
+		shards[i] = cm_rows_null(&rows, i, 0) ? -1 : DatumGetInt32(cm_rows_value(&rows, i, 0));
 	*count = rows.count;
-	return revoked;
+	return shards;
+}
+
+void
+cm_crl_changes_schedule(void)
+{
+	/* A step a CA, not a row: however many revocations wait. */
+#define WAITING \
+	"WITH RECURSIVE c (ca_id, at) AS (" \
+	"(SELECT ca_id, at FROM certmgr_private.crl_change ORDER BY ca_id, at LIMIT 1)" \
+	" UNION ALL SELECT n.ca_id, n.at FROM c, LATERAL" \
+	" (SELECT x.ca_id, x.at FROM certmgr_private.crl_change x WHERE x.ca_id > c.ca_id ORDER BY x.ca_id, x.at LIMIT 1) n)," \
+	" w (ca_id, due_at) AS (SELECT c.ca_id, c.at + COALESCE((a.config->>'crl_delay')::interval, interval '5 seconds') FROM c JOIN certmgr.ca a ON a.id = c.ca_id)"
+	/* One that failed waits its time; one that runs is looked at again when it is done; one that a session has locked gets due by that. */
+	static CmQuery sooner = {
+		WAITING ", j AS (SELECT j.id, w.due_at FROM certmgr_private.job j JOIN w ON j.kind = 'crl' AND j.target_id = w.ca_id"
+		" WHERE j.due_at > w.due_at AND j.attempt = 0 AND j.lease_until IS NULL FOR UPDATE OF j SKIP LOCKED)"
+		" UPDATE certmgr_private.job SET due_at = j.due_at FROM j WHERE job.id = j.id",
+		0, {InvalidOid}
+	};
+	static CmQuery schedule = {
+		WAITING " INSERT INTO certmgr_private.job (kind, target_id, due_at) SELECT 'crl', w.ca_id, w.due_at FROM w"
+		" WHERE NOT EXISTS (SELECT FROM certmgr_private.job j WHERE j.kind = 'crl' AND j.target_id = w.ca_id) ON CONFLICT (kind, target_id) DO NOTHING",
+		0, {InvalidOid}
+	};
+
+	(void) cm_query(&sooner, NULL, NULL);
+	(void) cm_query(&schedule, NULL, NULL);
 }

@@ -8,46 +8,90 @@
 #include "base/der.h"
 #include "datatype/timestamp.h"
 
-/* What of a CA is needed to sign its CRL. */
+/* What of a CA is needed to sign its CRLs. */
 typedef struct CmCrlIssuer
 {
 	int64		id;
 	char	   *name;
 	char	   *type;
-	char	   *state;
-	int64		key_id;			/* 0: none */
+	int64		key_id;			/* the active one; 0: none */
 	int64		certificate_id; /* 0: none yet */
-	Interval	crl_lifetime;
-	CmSlice		der;			/* its active certificate, or empty */
+	Interval	lifetime;
+	bool		complete;		/* a list of everything is wanted, also where there are shards */
+	bool		has_delta;
+	Interval	delta_lifetime;
+	char	   *delta_url;		/* template, or NULL */
 } CmCrlIssuer;
 
 /* False when there is none. Locked against another one who signs: the order of CRLs is the order of their numbers. */
 extern bool cm_crl_issuer_lock(int64 id, CmCrlIssuer *out);
 
-/* DER of the newest CRL; false when there is none. */
-extern bool cm_crl_row_newest(int64 ca_id, CmSlice *der);
-/* Number and thisUpdate of the newest one that is committed, whatever the snapshot of this transaction. */
-extern bool cm_crl_row_last(int64 ca_id, int64 *number, TimestampTz *this_update);
-extern void cm_crl_row_insert(int64 ca_id, int64 number, TimestampTz this_update, TimestampTz next_update, int64 entries, CmSlice der);
-/* Drops all but the newest three: the one in use, the one that caches still hold, and one to compare with. */
-extern void cm_crl_row_prune(int64 ca_id);
+/* Without waiting; false: somebody else has it. True also when there is no such CA. */
+extern bool cm_crl_issuer_try_lock(int64 id);
+
+typedef struct CmCrlRow
+{
+	int64		ca_id;
+	int64		scope_id;
+	int64		number;
+	int64		base_number;	/* of a delta */
+	bool		delta;
+	TimestampTz this_update;
+	TimestampTz next_update;
+	int64		entries;
+} CmCrlRow;
+
+/* Which one is wanted: shard -1: of everything; certificate_id 0: by the active key (shards know theirs). */
+typedef struct CmCrlWanted
+{
+	int64		ca_id;
+	int			shard;
+	bool		delta;
+	int64		certificate_id;
+} CmCrlWanted;
+
+/* DER of the newest one; false when there is none. */
+extern bool cm_crl_row_newest(const CmCrlWanted *wanted, CmSlice *der);
+/* Does the CA have such a series of CRLs? */
+extern bool cm_crl_scope_exists(const CmCrlWanted *wanted);
+/* The largest number that any CRL of the CA had, 0: none; committed ones, whatever the snapshot of this transaction. */
+extern int64 cm_crl_row_last_number(int64 ca_id);
+/* The oldest complete CRL of a scope that is still valid at that time and is kept: what a delta is the difference to. False when there is none. */
+extern bool cm_crl_row_base(int64 scope_id, TimestampTz at, CmSlice *der);
+/* der: a varlena with the CRL in it; it is not copied. */
+extern void cm_crl_row_insert(const CmCrlRow *row, Datum der);
+/* Drops all but the newest three complete ones and deltas: those in use, those that caches still hold, and one to compare with. */
+extern void cm_crl_row_prune(int64 scope_id);
+extern void cm_crl_forget_ca(int64 ca_id);
+
+/* ---- what goes into them ---- */
 
 typedef struct CmRevokedRow
 {
 	CmSlice		serial;
 	TimestampTz revoked_at;
-	char	   *reason;			/* or NULL */
+	CmSlice		reason;			/* name, or empty */
+	TimestampTz invalid_since;	/* 0: not known */
 } CmRevokedRow;
 
-/* At most this many at once: some 2 MB of rows, and a query is a thousandth of the time they take. */
-#define CM_REVOKED_BATCH 10000
+typedef void (*CmRevokedFn) (const CmRevokedRow *row, void *arg);
 
 /*
- * Revoked certificates of that CA in the order of their serials, those behind
- * "after" (empty: from the first), that had not expired at that time. Read
- * with a snapshot of this moment: an old one could lack entries that the CRL
- * before had. Array in the current context.
+ * Calls back with the revoked certificates of a scope in the order of their
+ * serials, those that had not expired at that time. Read with a snapshot of
+ * this moment: an old one could lack entries that the CRL before had.
+ * issuers: the certificates of the key that signs.
  */
-extern CmRevokedRow *cm_crl_revoked_next(int64 ca_id, CmSlice after, TimestampTz alive_since, int *count);
+extern void cm_crl_revoked_each(int64 ca_id, int shard, Datum issuers, TimestampTz alive_since, CmRevokedFn fn, void *arg);
+/* Is the certificate with that serial issued and not revoked? */
+extern bool cm_crl_is_released(int64 ca_id, CmSlice serial);
+
+/* ---- changes that wait for a CRL (certmgr_private.crl_change) ---- */
+
+extern void cm_crl_change_put(int64 ca_id, bool has_shard, int shard);
+/* Takes those that are visible now. Numbers of their shards, -1 for none; NULL with *count 0: nothing changed. */
+extern int *cm_crl_changes_take(int64 ca_id, int *count);
+/* Makes jobs due for CAs that have changes, after their delay. */
+extern void cm_crl_changes_schedule(void);
 
 #endif

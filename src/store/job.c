@@ -115,6 +115,17 @@ cm_job_release(const CmJobRow *job)
 	return cm_query(&release, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(GetCurrentTimestamp())}, NULL).count > 0;
 }
 
+void
+cm_job_yield(const CmJobRow *job, TimestampTz due_at)
+{
+	static CmQuery yield = {
+		"UPDATE certmgr_private.job SET due_at = $3, lease_until = NULL"
+		" WHERE id = (SELECT id FROM certmgr_private.job WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL FOR UPDATE SKIP LOCKED)",
+		3, {INT8OID, INT8OID, TIMESTAMPTZOID}};
+
+	cm_query(&yield, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at)}, NULL);
+}
+
 int
 cm_job_release_all(void)
 {

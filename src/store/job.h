@@ -34,7 +34,9 @@ extern bool cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *rea
 extern bool cm_job_hold(const CmJobRow *job, TimestampTz lease_until);
 /* Gives the lease back, due now: nothing was done, or nothing is known. */
 extern bool cm_job_release(const CmJobRow *job);
-/* The same for all of them, when no engine of this database lives. Returns how many. */
+/* Gives the lease back, due at that time, unless somebody has the row locked: then the lease runs out. Waits for nobody. */
+extern void cm_job_yield(const CmJobRow *job, TimestampTz due_at);
+/* Gives all leases back, when no engine of this database lives. Returns how many. */
 extern int	cm_job_release_all(void);
 /* When the next unleased job is due (or a lease ends); DT_NOEND when there is none. */
 extern TimestampTz cm_job_next_due(void);

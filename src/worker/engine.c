@@ -14,6 +14,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "store/acme_certificate.h"
+#include "store/crl.h"
 #include "store/instance.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -218,7 +219,10 @@ transact(CmEngine *engine)
 		advance_work(engine, work, &start);
 	}
 	if (due && !engine->paused)
+	{
+		cm_crl_changes_schedule();
 		claimed = claim(engine, now, &start, &crls, &ncrls);
+	}
 	cm_tx_commit();
 	/* Law L1: only now, that the intent is committed. */
 	start_all(engine, start);

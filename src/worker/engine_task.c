@@ -19,6 +19,8 @@
 /* A CRL that cannot be signed is tried again after this time, doubled each time up to an hour: CRLs last for days. */
 #define CRL_RETRY_MS INT64CONST(30000)
 #define CRL_RETRY_MAX_MS INT64CONST(3600000)
+/* A CA that somebody else has locked is looked at again after this time. */
+#define CRL_BUSY_MS INT64CONST(1000)
 
 static void
 renew(void *arg)
@@ -89,7 +91,7 @@ refresh(void *arg)
 {
 	Crl		   *crl = arg;
 
-	(void) cm_crl_refresh(crl->ca_id, &crl->next_refresh);
+	cm_crl_refresh(crl->ca_id, &crl->next_refresh);
 }
 
 void
@@ -100,7 +102,9 @@ cm_engine_crl(CmEngine *engine, const CmJobRow *job)
 	int64		ms = Min(CRL_RETRY_MS << Min(job->attempt, 10), CRL_RETRY_MAX_MS);
 
 	cm_tx_begin();
-	if (cm_job_hold(job, cm_after_ms(CM_LEASE_MS)))
+	if (!cm_crl_lock(job->target_id))
+		cm_job_yield(job, cm_after_ms(CRL_BUSY_MS));
+	else if (cm_job_hold(job, cm_after_ms(CM_LEASE_MS)))
 	{
 		if (!cm_tx_try(refresh, &crl, message, sizeof(message)))
 			cm_job_fail(job, cm_after_ms((int64) (ms * cm_jitter(0.8, 1.2))), message);

@@ -1,0 +1,58 @@
+-- Issuers of a private CA: its certificates and the keys they certify. A CA that got a
+-- new key goes on signing lists with the old one until what that signed is gone.
+CREATE TABLE certmgr.issuer (
+	certificate_id bigint PRIMARY KEY REFERENCES certmgr.certificate,
+	ca_id bigint NOT NULL REFERENCES certmgr.ca,
+	key_id bigint NOT NULL REFERENCES certmgr_private.key,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE INDEX issuer_ca_id_idx ON certmgr.issuer (ca_id, key_id);
+COMMENT ON TABLE certmgr.issuer IS 'certificates under which a private CA issued, with their keys: who signs CRLs and OCSP answers for what';
+
+CREATE TABLE certmgr.crl_scope (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	ca_id bigint NOT NULL REFERENCES certmgr.ca,
+	key_id bigint NOT NULL REFERENCES certmgr_private.key,
+	shard int CONSTRAINT crl_scope_shard_check CHECK (shard >= 0),
+	url text,
+	open boolean NOT NULL,
+	finished_at timestamptz,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	UNIQUE (ca_id, shard)
+);
+CREATE UNIQUE INDEX crl_scope_full_key ON certmgr.crl_scope (ca_id, key_id) WHERE shard IS NULL;
+COMMENT ON TABLE certmgr.crl_scope IS 'what one series of CRLs covers: all certificates under a key of a CA, or one shard of them. A shard is never used again for another key or address, so certificates that name it stay covered';
+COMMENT ON COLUMN certmgr.crl_scope.shard IS 'number within the CA; null: everything';
+COMMENT ON COLUMN certmgr.crl_scope.url IS 'address template that certificates of the shard and its CRLs (issuing distribution point) name';
+COMMENT ON COLUMN certmgr.crl_scope.open IS 'new certificates are put here';
+COMMENT ON COLUMN certmgr.crl_scope.finished_at IS 'its last certificate has expired and the last CRL is signed';
+
+CREATE TABLE certmgr.crl (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	ca_id bigint NOT NULL REFERENCES certmgr.ca,
+	scope_id bigint NOT NULL REFERENCES certmgr.crl_scope,
+	number bigint NOT NULL,
+	base_number bigint,
+	this_update timestamptz NOT NULL,
+	next_update timestamptz NOT NULL,
+	entries bigint NOT NULL,
+	der bytea NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+-- Serials are random: trying to compress them costs more than to sign them.
+ALTER TABLE certmgr.crl ALTER COLUMN der SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX crl_complete_key ON certmgr.crl (scope_id, number) WHERE base_number IS NULL;
+CREATE UNIQUE INDEX crl_delta_key ON certmgr.crl (scope_id, number) WHERE base_number IS NOT NULL;
+CREATE INDEX crl_ca_id_idx ON certmgr.crl (ca_id, number);
+COMMENT ON TABLE certmgr.crl IS 'signed certificate revocation lists, newest number counts';
+COMMENT ON COLUMN certmgr.crl.number IS 'CRLNumber: microseconds since 1970, never falling, also after a restore';
+COMMENT ON COLUMN certmgr.crl.base_number IS 'of a delta: the number of the complete CRL that it changes; null: this is a complete one';
+
+-- Appended to by revocations, without a lock that others would wait for; emptied by who signs.
+CREATE TABLE certmgr_private.crl_change (
+	ca_id bigint NOT NULL,
+	shard int,
+	at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE INDEX crl_change_ca_id_idx ON certmgr_private.crl_change (ca_id, at);
+COMMENT ON TABLE certmgr_private.crl_change IS 'revocations and releases that no CRL has yet';

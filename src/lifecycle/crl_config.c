@@ -1,0 +1,182 @@
+/*
+ * crl_config.c - how a private CA publishes its CRLs: lifetime, address,
+ * shards, deltas. Runs in backends, as certmgr_owner; locks the row of the CA.
+ * The worker signs what follows from it right after the commit.
+ */
+#include "postgres.h"
+
+#include "lifecycle/crl.h"
+#include "pg/error.h"
+#include "pg/json.h"
+#include "pg/own.h"
+#include "store/audit.h"
+#include "store/ca.h"
+#include "store/crl_scope.h"
+#include "store/job.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "x509/url.h"
+
+/* What holds after the change. */
+typedef struct Result
+{
+	const char *url;			/* or NULL */
+	const char *delta_url;
+	const char *shards;
+	bool		deltas;
+} Result;
+
+static void
+refuse(const char *message, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg_internal("%s", message),
+			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+static bool
+is_zero(const Interval *i)
+{
+	return i->month == 0 && i->day == 0 && i->time == 0;
+}
+
+static bool
+is_shorter(const Interval *i, int64 usecs)
+{
+	Interval	least = {usecs, 0, 0};
+
+	return DatumGetBool(DirectFunctionCall2(interval_lt, IntervalPGetDatum(i), IntervalPGetDatum(&least)));
+}
+
+static void
+check_values(const CmCrlConfig *config)
+{
+	/* Clocks and caches cannot follow anything shorter. */
+	if (config->lifetime != NULL && is_shorter(config->lifetime, 10 * USECS_PER_SEC))
+		refuse("lifetime of a CRL must be at least ten seconds", NULL);
+	if (config->delta_lifetime != NULL && !is_zero(config->delta_lifetime) && is_shorter(config->delta_lifetime, 10 * USECS_PER_SEC))
+		refuse("lifetime of a delta CRL must be at least ten seconds", "Zero switches deltas off.");
+	if (config->delay != NULL && is_shorter(config->delay, 0))
+		refuse("delay must not be negative", NULL);
+	if (config->shards < -1 || config->shards > CM_CRL_SHARDS_MAX)
+		refuse(psprintf("number of shards must be between 0 and %d", CM_CRL_SHARDS_MAX), NULL);
+}
+
+static bool
+has_shard(const char *url)
+{
+	return url != NULL && strstr(url, "{shard}") != NULL;
+}
+
+static void
+check_url(const char *url, const char *what)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!cm_url_check(url, what, &st))
+		cm_throw(&st, NULL);
+	/* A list is for many certificates. */
+	if (url != NULL && strstr(url, "{serial}") != NULL)
+		refuse(psprintf("%s must not depend on the certificate", what), "Leave out {serial}; {ca}, {issuer} and {shard} are known here.");
+}
+
+static void
+check_result(const Result *result)
+{
+	check_url(result->url, "CRL address");
+	check_url(result->delta_url, "address of the delta CRL");
+	if (result->shards != NULL && atoi(result->shards) > 0 && !has_shard(result->url))
+		refuse("shards need addresses of their own", "Give url => 'http://.../{shard}.crl'.");
+	if (result->shards != NULL && atoi(result->shards) == 0 && has_shard(result->url))
+		refuse("CRL address names a shard, but there are none", "Give shards, or a url without {shard}.");
+	if (result->deltas && result->delta_url == NULL)
+		refuse("delta CRLs need an address", "Give delta_url, so that certificates and CRLs can say where the delta is (freshestCRL).");
+	if (result->deltas && has_shard(result->url) != has_shard(result->delta_url))
+		refuse("CRL and delta CRL must both be of shards, or both of everything", "Use {shard} in url and in delta_url, or in neither.");
+}
+
+static const char *
+text_of(const Interval *interval)
+{
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
+}
+
+/* value NULL: the member is not touched; empty: removed. */
+static void
+put_member(CmBuf *json, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	cm_buf_append_str(json, json->len > 1 ? ", " : "");
+	cm_json_quote(json, key);
+	cm_buf_append_str(json, ": ");
+	if (value[0] == '\0')
+		cm_buf_append_str(json, "null");
+	else
+		cm_json_quote(json, value);
+}
+
+static const char *
+patch_of(const CmCrlConfig *config)
+{
+	CmBuf	   *json = cm_own_buf(0);
+
+	cm_buf_append_str(json, "{");
+	put_member(json, "crl_lifetime", config->lifetime == NULL ? NULL : text_of(config->lifetime));
+	put_member(json, "crl_url", config->url);
+	put_member(json, "crl_shards", config->shards < 0 ? NULL : psprintf("%d", config->shards));
+	put_member(json, "crl_delay", config->delay == NULL ? NULL : text_of(config->delay));
+	put_member(json, "delta_crl_lifetime", config->delta_lifetime == NULL ? NULL : is_zero(config->delta_lifetime) ? "" : text_of(config->delta_lifetime));
+	put_member(json, "delta_crl_url", config->delta_url);
+	put_member(json, "crl_full", config->complete < 0 ? NULL : config->complete ? "" : "false");
+	cm_buf_append_str(json, "}");
+	return cm_buf_cstr(json);
+}
+
+/* A given text, empty meaning none; otherwise what is configured. */
+static const char *
+choose(const char *given, const CmJson *config, const char *key)
+{
+	if (given == NULL)
+		return cm_json_get_string(config, key);
+	return given[0] == '\0' ? NULL : given;
+}
+
+static Result
+result_of(const CmCrlConfig *config, const CmCaRow *ca)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmJson	   *now = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), 65536, &st);
+	Result		result;
+
+	if (now == NULL)
+		cm_throw(&st, NULL);
+	result.url = choose(config->url, now, "crl_url");
+	result.delta_url = choose(config->delta_url, now, "delta_crl_url");
+	result.shards = config->shards >= 0 ? psprintf("%d", config->shards) : cm_json_get_string(now, "crl_shards");
+	result.deltas = config->delta_lifetime != NULL ? !is_zero(config->delta_lifetime) : cm_json_get_string(now, "delta_crl_lifetime") != NULL;
+	return result;
+}
+
+void
+cm_crl_configure(const char *name, const CmCrlConfig *config, const char *actor)
+{
+	CmCaRow    *ca = cm_ca_require(name, true);
+	Result		result;
+	const char *patch = patch_of(config);
+
+	if (strcmp(ca->type, "private") != 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_CA_NOT_USABLE),
+				 errmsg("certificate authority \"%s\" is not a private CA", name),
+				 errdetail("An external CA publishes its revocation list itself.")));
+	check_values(config);
+	result = result_of(config, ca);
+	check_result(&result);
+	cm_ca_config_merge(ca->id, patch);
+	cm_crl_scope_sync(ca->id);
+	cm_audit(actor, "alter-crl", "ca", ca->id, patch);
+	if (ca->certificate_id != 0)
+		cm_job_put("crl", ca->id, GetCurrentTimestamp());
+}
