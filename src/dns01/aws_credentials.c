@@ -12,8 +12,8 @@
 #include "dns01/api.h"
 #include "dns01/aws.h"
 #include "dns01/secret_map.h"
+#include "dns01/token_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +25,6 @@
 #define METADATA_ANSWER_MAX ((size_t) 64 * 1024)
 /* What a token of IMDSv2 is good for at most. It is used twice at once. */
 #define IMDS_TOKEN_TTL "60"
-/* A web identity is a JWT of one or two KiB. */
-#define TOKEN_FILE_MAX ((size_t) 16 * 1024)
 /* Long enough for hours of work with one call of STS, and the longest that chained roles may have. */
 #define ROLE_SECONDS 3600
 
@@ -59,55 +57,6 @@ environment(const char *name)
 	const char *value = getenv(name);
 
 	return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-/* A short file without its final white space; printable ASCII only. */
-static bool
-read_file(const char *path, CmBuf *out, CmStatus *st)
-{
-	FILE	   *f = fopen(path, "re");
-	uint8_t		part[4096];
-	size_t		n;
-	size_t		i;
-
-	if (f == NULL)
-		return cm_fail(st, CM_REFUSED, "could not open file \"%.150s\": %s", path, strerror(errno));
-	while ((n = fread(part, 1, sizeof(part), f)) > 0 && cm_buf_append(out, part, n))
-		;
-	fclose(f);
-	cm_wipe(part, sizeof(part));
-	while (out->len > 0 && (out->data[out->len - 1] == '\n' || out->data[out->len - 1] == '\r' || out->data[out->len - 1] == ' '))
-		out->len--;
-	if (out->failed || out->len == 0)
-		return cm_fail(st, CM_REFUSED, "file \"%.150s\" is empty, or larger than a token", path);
-	for (i = 0; i < out->len; i++)
-	{
-		if (out->data[i] <= ' ' || out->data[i] >= 0x7f)
-			return cm_fail(st, CM_REFUSED, "file \"%.150s\" does not hold a token", path);
-	}
-	return true;
-}
-
-/*
- * Three base64url parts. Whoever may write a provider's config names the file
- * and where its content goes: nothing but a token of that kind may leave.
- */
-static bool
-is_jwt(CmBuf *token)
-{
-	const char *text = cm_buf_cstr(token);
-	int			dots = 0;
-
-	if (strncmp(text, "eyJ", 3) != 0)
-		return false;
-	for (; *text != '\0'; text++)
-	{
-		if (*text == '.')
-			dots++;
-		else if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *text) == NULL)
-			return false;
-	}
-	return dots == 2;
 }
 
 /* ---- the end ---- */
@@ -207,11 +156,11 @@ container(Chain *chain, CmStatus *st)
 		snprintf(url, sizeof(url), "http://169.254.170.2%s%s", relative[0] == '/' ? "" : "/", relative);
 	else
 		snprintf(url, sizeof(url), "%s", full);
-	cm_buf_init_secret(&content, TOKEN_FILE_MAX);
-	cm_buf_init_secret(&line, TOKEN_FILE_MAX + 32);
+	cm_buf_init_secret(&content, CM_TOKEN_FILE_MAX);
+	cm_buf_init_secret(&line, CM_TOKEN_FILE_MAX + 32);
 	/* The file first, and each time: it is rotated. */
 	if (token_file != NULL)
-		ok = read_file(token_file, &content, st);
+		ok = cm_token_file_read(token_file, &content, st);
 	if (ok && (token_file != NULL || token != NULL))
 	{
 		cm_buf_printf(&line, "Authorization: %s", token_file != NULL ? cm_buf_cstr(&content) : token);
@@ -240,10 +189,9 @@ web_identity(Chain *chain, CmStatus *st)
 	CmBuf		form;
 	bool		ok;
 
-	cm_buf_init_secret(&token, TOKEN_FILE_MAX);
-	cm_buf_init_secret(&form, 4 * TOKEN_FILE_MAX);
-	ok = read_file(aws->token_file, &token, st) &&
-		(is_jwt(&token) || cm_fail(st, CM_REFUSED, "file \"%.150s\" does not hold a JSON web token", aws->token_file));
+	cm_buf_init_secret(&token, CM_TOKEN_FILE_MAX);
+	cm_buf_init_secret(&form, 4 * CM_TOKEN_FILE_MAX);
+	ok = cm_token_file_read_jwt(aws->token_file, &token, st);
 	if (ok)
 	{
 		cm_buf_append_str(&form, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15");

@@ -35,5 +35,7 @@ extern const CmDns01Provider cm_dns01_cloudflare;
 extern const CmDns01Provider cm_dns01_powerdns;
 extern const CmDns01Provider cm_dns01_acmedns;
 extern const CmDns01Provider cm_dns01_webhook;
+extern const CmDns01Provider cm_dns01_gcloud;
+extern const CmDns01Provider cm_dns01_azure;
 
 #endif

@@ -19,7 +19,9 @@ static const CmDns01Provider *const providers[] = {
 	&cm_dns01_cloudflare,
 	&cm_dns01_powerdns,
 	&cm_dns01_acmedns,
-	&cm_dns01_webhook
+	&cm_dns01_webhook,
+	&cm_dns01_gcloud,
+	&cm_dns01_azure
 };
 
 const CmDns01Provider *

@@ -10,7 +10,7 @@ requests, and a control server beside it. A double derives from App:
 Control server (plain HTTP, 127.0.0.1): GET /log (requests so far), GET /dns (all TXT), POST /faults [{...}], GET /faults (those that
 did not strike yet), POST /set {...} and GET /state (the double's own: App.set, App.state).
 
-A fault: {"method": "POST", "path": "regex", "body": "regex", "skip": 0, "times": 1, "do": ...} with do one of
+A fault: {"method": "POST|PUT", "path": "regex", "body": "regex", "skip": 0, "times": 1, "do": ...} with do one of
     lost     carried out, then the connection is closed without an answer
     drop     closed before anything is done
     answer   "status", "text", "headers": that answer instead, nothing is done
@@ -75,7 +75,7 @@ class App:
     def take_fault(self, request):
         with self.lock:
             for fault in self.faults:
-                if "method" in fault and fault["method"] != request.method:
+                if "method" in fault and not re.fullmatch(fault["method"], request.method):
                     continue
                 if not re.search(fault.get("path", ""), request.target):
                     continue

@@ -41,33 +41,10 @@ sub create_ca
 	return;
 }
 
-my $serial = 0;
-
-# Orders a certificate for these names; its id.
-sub order
-{
-	my ($ca, @names) = @_;
-	my $subscriber = "s" . ++$serial;
-	my $sans = join ',', @names;
-	$node->safe_psql('postgres', "SELECT certmgr.create_subscriber('$subscriber', '$ca', auto_renew => false, sans => '{$sans}')");
-	return $node->safe_psql('postgres', "SELECT certmgr.issue('$subscriber')");
-}
-
-sub issues
-{
-	my ($id, $what) = @_;
-	my $ok = ok(CertmgrTest::poll_until($node, "SELECT state FROM certmgr.certificate WHERE id = $id", 'issued', 90), $what);
-	diag($node->safe_psql('postgres', "SELECT step, ca_status, message FROM certmgr.order_status WHERE certificate_id = $id")) unless $ok;
-	return $ok;
-}
-
-sub says
-{
-	my ($id, $pattern, $what) = @_;
-	ok(CertmgrTest::poll_until($node, "SELECT coalesce(status_message, '') ~ '$pattern' FROM certmgr.certificate WHERE id = $id"), $what)
-	  or diag($node->safe_psql('postgres', "SELECT state, status_message FROM certmgr.certificate WHERE id = $id"));
-	return;
-}
+sub order { return CertmgrTest::order($node, @_); }
+sub issues { local $Test::Builder::Level = $Test::Builder::Level + 1; return CertmgrTest::issues($node, @_); }
+sub says { local $Test::Builder::Level = $Test::Builder::Level + 1; return CertmgrTest::says($node, @_); }
+sub clean { local $Test::Builder::Level = $Test::Builder::Level + 1; return CertmgrTest::ledger_is_clean($node, @_); }
 
 # All TXT sets of the zones, as "name ttl value value".
 sub txt
@@ -79,13 +56,6 @@ sub txt
 		push @all, map { join ' ', $_, $zone->{txt}{$_}{ttl}, sort @{ $zone->{txt}{$_}{values} } } keys %{ $zone->{txt} };
 	}
 	return join "\n", sort @all;
-}
-
-sub clean
-{
-	my ($what) = @_;
-	ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM certmgr.dns_record WHERE state <> 'removed'}, '0', 90), "$what: the ledger is clean");
-	return;
 }
 
 sub fault { CertmgrTest::control($double, '/faults', [@_]); return; }

@@ -197,6 +197,45 @@ sub poll_until
 	return 0;
 }
 
+# ---- orders ----
+
+# Makes a subscriber of that CA with these names and orders a certificate for it: the certificate's id.
+sub order
+{
+	my ($node, $ca, @names) = @_;
+	my $subscriber = 'subscriber ' . ++$serial;
+	my $sans = join ',', @names;
+	$node->safe_psql('postgres', "SELECT certmgr.create_subscriber('$subscriber', '$ca', auto_renew => false, sans => '{$sans}')");
+	return $node->safe_psql('postgres', "SELECT certmgr.issue('$subscriber')");
+}
+
+# A test: the certificate is issued in the end.
+sub issues
+{
+	my ($node, $id, $what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $ok = ok(poll_until($node, "SELECT state FROM certmgr.certificate WHERE id = $id", 'issued', 90), $what);
+	diag($node->safe_psql('postgres', "SELECT step, ca_status, message FROM certmgr.order_status WHERE certificate_id = $id")) unless $ok;
+	return $ok;
+}
+
+# A test: what is said of the certificate comes to match this.
+sub says
+{
+	my ($node, $id, $pattern, $what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok(poll_until($node, "SELECT coalesce(status_message, '') ~ \$p\$$pattern\$p\$ FROM certmgr.certificate WHERE id = $id"), $what)
+	  || diag($node->safe_psql('postgres', "SELECT state, status_message FROM certmgr.certificate WHERE id = $id"));
+}
+
+# A test: no TXT record of ours is in any zone, as far as the ledger knows.
+sub ledger_is_clean
+{
+	my ($node, $what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok(poll_until($node, q{SELECT count(*) FROM certmgr.dns_record WHERE state <> 'removed'}, '0', 90), "$what: the ledger is clean");
+}
+
 # Until the code answers true.
 sub wait_until
 {
