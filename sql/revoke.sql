@@ -13,7 +13,7 @@ SELECT certmgr.create_subscriber('rev web', 'rev sub', sans => '{rev.example.com
 SELECT certmgr.issue('rev web') AS one, certmgr.issue('rev web') AS two, certmgr.issue('rev web') AS three \gset
 
 -- errors
-SELECT certmgr.revoke(NULL);
+SELECT certmgr.revoke(NULL::bigint);
 SELECT certmgr.revoke(9223372036854775807);
 SELECT certmgr.revoke(:one, 'boredom');
 SELECT certmgr.revoke(:one, 'removeFromCRL');

@@ -90,9 +90,6 @@ CREATE PROCEDURE certmgr.wait(certificate bigint, timeout interval DEFAULT '5 mi
 COMMENT ON PROCEDURE certmgr.wait(bigint, interval, text) IS 'waits until a certificate is issued or failed; commits while it waits';
 CREATE FUNCTION certmgr.renew(certificate bigint, key text DEFAULT 'new', csr text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_renew';
 COMMENT ON FUNCTION certmgr.renew(bigint, text, text) IS 'issues a successor with the same names and usages; key: new or reuse; or a new CSR. Returns its id';
-CREATE FUNCTION certmgr.revoke(certificate bigint, reason text DEFAULT 'unspecified') RETURNS timestamptz LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_revoke';
-COMMENT ON FUNCTION certmgr.revoke(bigint, text) IS
-	'revokes a certificate (reasons of RFC 5280 5.3.1); one of an external CA is revoked there by the worker. A second call changes nothing. Returns the time of revocation';
 CREATE FUNCTION certmgr.cancel(certificate bigint) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_cancel';
 COMMENT ON FUNCTION certmgr.cancel(bigint) IS 'gives up a certificate that is still pending; its TXT records are removed';
 CREATE FUNCTION certmgr.certificate_pem(certificate bigint) RETURNS text LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_certificate_pem';

@@ -7,7 +7,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA certmgr, certmgr_private FROM PUBLIC;
 GRANT USAGE ON SCHEMA certmgr TO certmgr_admin, certmgr_operator, certmgr_approver, certmgr_auditor, certmgr_monitor, certmgr_requester;
 
 -- requester: uses subscribers whose owner it is
-GRANT EXECUTE ON FUNCTION certmgr.issue(text, text), certmgr.renew(bigint, text, text), certmgr.revoke(bigint, text), certmgr.cancel(bigint),
+GRANT EXECUTE ON FUNCTION certmgr.issue(text, text), certmgr.renew(bigint, text, text), certmgr.cancel(bigint),
 	certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.private_key_pem(bigint), certmgr.ca_pem(text)
 	TO certmgr_requester, certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON PROCEDURE certmgr.issue_now(text, text, bigint, text), certmgr.wait(bigint, interval, text) TO certmgr_requester, certmgr_operator, certmgr_admin;

@@ -16,6 +16,7 @@
 #include "store/audit.h"
 #include "store/certificate_row.h"
 #include "store/crl.h"
+#include "store/revocation.h"
 #include "utils/timestamp.h"
 #include "x509/crl.h"
 
@@ -74,39 +75,92 @@ check_revocable(const CmCertificateRow *row, TimestampTz now)
 				 errdetail("It was valid until %s.", timestamptz_to_str(row->not_after))));
 }
 
-TimestampTz
-cm_revoke(int64 certificate_id, const char *reason, const char *actor)
+CmRevocation
+cm_revocation_of(const char *reason, TimestampTz invalid_since, const char *actor)
 {
 	CmStatus	st = CM_STATUS_INIT;
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	CmCertificateRow *row;
-	bool		external;
+	CmRevocation revocation = {GetCurrentTransactionStartTimestamp(), NULL, invalid_since, actor};
 	int			code;
 
 	if (!cm_crl_reason_parse(reason != NULL ? reason : "unspecified", &code, &st))
 		cm_throw(&st, NULL);
-	row = lock_certificate(certificate_id);
-	if (strcmp(row->state, "revoked") == 0)
+	revocation.reason = cm_crl_reason_name(code);
+	if (invalid_since != 0 && (TIMESTAMP_NOT_FINITE(invalid_since) || invalid_since > revocation.at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalidity date must not lie in the future")));
+	return revocation;
+}
+
+/* A CRL is due, and with it goes what others keep of this certificate. */
+static void
+changed(const CmCertificateRow *row)
+{
+	cm_crl_change_put(row->ca_id, row->has_shard, row->shard);
+	cm_wake_at_commit();
+}
+
+static bool
+is_on_hold(const CmCertificateRow *row)
+{
+	return strcmp(row->state, "revoked") == 0 && row->revocation_reason != NULL && strcmp(row->revocation_reason, "certificateHold") == 0;
+}
+
+TimestampTz
+cm_revoke(int64 certificate_id, const CmRevocation *revocation)
+{
+	CmCertificateRow *row = lock_certificate(certificate_id);
+	bool		hold = is_on_hold(row);
+	bool		external;
+
+	/* A hold may become final. */
+	if (strcmp(row->state, "revoked") == 0 && (!hold || strcmp(revocation->reason, "certificateHold") == 0))
 		return row->revoked_at;
-	check_revocable(row, now);
+	if (!hold)
+		check_revocable(row, revocation->at);
 
 	external = strcmp(row->ca_type, "acme") == 0;
-	cm_certificate_row_revoke(row->id, now, cm_crl_reason_name(code),
-							  external ? "revoked here; the worker revokes it at the CA" : NULL);
+	cm_revocation_put(row->id, revocation, external ? "revoked here; the worker revokes it at the CA" : NULL);
 	if (external)
 		cm_acme_request_revocation(row->id);
 	else
-	{
-		cm_crl_change_put(row->ca_id, row->has_shard, row->shard);
-		cm_wake_at_commit();
-	}
+		changed(row);
 	/* Also makes every session forget the issuer it keeps. */
 	if (strcmp(row->source, "ca") == 0)
 		(void) cm_certificate_row_disable_ca(row->id, "its certificate was revoked");
 
-	cm_audit(actor, "revoke", "certificate", row->id, psprintf("{\"reason\": \"%s\"}", cm_crl_reason_name(code)));
+	cm_audit(revocation->actor, "revoke", "certificate", row->id, psprintf("{\"reason\": \"%s\"}", revocation->reason));
 	cm_notify("revoked", row->id, row->subscriber_id);
-	return now;
+	return hold ? row->revoked_at : revocation->at;
+}
+
+bool
+cm_unhold(int64 certificate_id, const char *actor)
+{
+	CmCertificateRow *row = lock_certificate(certificate_id);
+
+	if (strcmp(row->state, "issued") == 0)
+		return false;
+	if (!is_on_hold(row))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld is not on hold", (long long) row->id),
+				 row->revocation_reason != NULL ? errdetail("It was revoked with reason %s, which is final.", row->revocation_reason) :
+				 errdetail("Its state is %s.", row->state)));
+	if (row->ca_type == NULL || strcmp(row->ca_type, "private") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld cannot be released", (long long) row->id),
+				 errdetail("An external CA revoked it, which is final.")));
+	cm_revocation_release(row->id);
+	changed(row);
+	cm_audit(actor, "unhold", "certificate", row->id, NULL);
+	cm_notify("released", row->id, row->subscriber_id);
+	if (strcmp(row->source, "ca") == 0)
+		ereport(NOTICE,
+				(errmsg("certificate %lld is a CA's, which stays disabled", (long long) row->id),
+				 errhint("SELECT certmgr.enable_ca(...);")));
+	return true;
 }
 
 void

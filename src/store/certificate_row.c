@@ -79,20 +79,6 @@ cm_certificate_row_issuer(int64 id, CmSlice *der, CmSlice *chain, int64 *issuer_
 }
 
 void
-cm_certificate_row_revoke(int64 id, TimestampTz at, const char *reason, const char *status_message)
-{
-	static CmQuery query = {
-		"UPDATE certmgr.certificate SET state = 'revoked', revoked_at = $2, revocation_reason = $3, renew_at = NULL, status_message = $4"
-		" WHERE id = $1",
-		4, {INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID}
-	};
-	Datum		args[4] = {Int64GetDatum(id), TimestampTzGetDatum(at), cm_datum_text(reason), cm_datum_text(status_message)};
-	bool		nulls[4] = {false, false, false, status_message == NULL};
-
-	(void) cm_query(&query, args, nulls);
-}
-
-void
 cm_certificate_row_cancel(int64 id, const char *status_message)
 {
 	static CmQuery query = {
