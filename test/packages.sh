@@ -74,6 +74,8 @@ look() {
 			need pdns-server have pdns_server
 			need pdns-backend-sqlite3 eval 'ls /usr/lib/*/pdns/libgsqlite3backend.so'
 			need knot have knotd
+			need python3-cryptography /usr/bin/python3 -c 'import cryptography'
+			need python3-h2 /usr/bin/python3 -c 'import h2'
 			need gnutls-bin have certtool ;;
 		bench)
 			need openssl have openssl ;;

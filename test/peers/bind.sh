@@ -2,7 +2,8 @@
 # bind.sh start DIR [ZONE...] | stop DIR
 #
 # BIND 9 on a free port of 127.0.0.1, primary for the zones (default: example.test sub.example.test other.test), which take TXT
-# updates (RFC 2136) signed with a TSIG key of this run. Prints VAR=value lines. Log: DIR/named.log. Zone transfers are open to
+# updates (RFC 2136) signed with a TSIG key of this run; a second key, certmgr-setup. with the same secret, may write records of any
+# type, for what a test wants to be in a zone. Prints VAR=value lines. Log: DIR/named.log. Zone transfers are open to
 # this machine, so that a test can see what is left in a zone: dig @127.0.0.1 -p PORT example.test AXFR
 . "$(dirname "$0")/../lib.sh"
 
@@ -33,6 +34,7 @@ start() {
 	{
 		cat <<-C
 		key "certmgr-test." { algorithm hmac-sha256; secret "$secret"; };
+		key "certmgr-setup." { algorithm hmac-sha256; secret "$secret"; };
 		options {
 			directory "$dir"; pid-file none; session-keyfile "$dir/session.key";
 			listen-on port $port { 127.0.0.1; }; listen-on-v6 { none; };
@@ -41,7 +43,7 @@ start() {
 		controls { };
 		C
 		for zone in "${zones[@]}"; do
-			say "zone \"$zone\" { type primary; file \"$dir/$zone.zone\"; update-policy { grant \"certmgr-test.\" zonesub TXT; }; };"
+			say "zone \"$zone\" { type primary; file \"$dir/$zone.zone\"; update-policy { grant \"certmgr-test.\" zonesub TXT; grant \"certmgr-setup.\" zonesub ANY; }; };"
 		done
 	} | as_user tee "$dir/named.conf" >/dev/null
 	for zone in "${zones[@]}"; do zone_file "$zone" | as_user tee "$dir/$zone.zone" >/dev/null; done

@@ -1,0 +1,185 @@
+"""acmed.py DIR KEY=VALUE... - an ACME server for tests of clients: one CA per scenario of scenarios.py, at /NAME/directory, all at once.
+
+DNS_SERVER=127.0.0.1:PORT  the name server that knows the zone; TSIG_KEY=name of the key that clients sign updates with
+ZONE=example.test          the zone
+
+DIR/vars says where it listens. Control (plain HTTP): GET /table, GET /state, GET /ledger/NAME; POST /kill {"on": true}: from now on each CA
+holds its first request of each kind, once before it is carried out and once after; GET /held {"count", "age"}; POST /release forgets the held
+requests (their clients have been killed meanwhile); POST /set {"NAME": {...}} changes knobs. Ends on SIGTERM.
+"""
+import asyncio
+import json
+import os
+import signal
+import ssl
+import sys
+import time
+import traceback
+
+import ca as acme
+import certs
+import dnswire
+import scenarios
+import wire
+
+
+class App:
+    def __init__(self, folder, options):
+        self.folder, self.options = folder, options
+        host, port = options["DNS_SERVER"].rsplit(":", 1)
+        self.dns = (host, int(port))
+        self.zone = options.get("ZONE", "example.test")
+        self.pki = certs.Pki()
+        self.cas, self.views, self.origins = {}, {}, {}
+        self.killing, self.held = False, []
+        self.trapped = 0
+
+    # ---- HTTP ----
+
+    async def handle(self, request):
+        try:
+            _, name, rest = (request.target + "/").split("/", 2)
+            if name == "trap":
+                self.trapped += 1
+            ca = self.cas.get(name)
+            if ca is None:
+                return wire.Response(404, b"", kind=None)
+            return await ca.handle(request, rest.rstrip("/"))
+        except Exception:
+            traceback.print_exc()
+            for ca in self.cas.values():
+                if request.target.startswith("/%s/" % ca.name):
+                    ca.violation("the double failed: " + traceback.format_exc(limit=-1))
+            return wire.Response(500, b"the double failed", kind="text/plain")
+
+    def origin_of(self, scenario):
+        return self.origins[scenario.get("origin", "main")]
+
+    # ---- DNS ----
+
+    def scenario_of(self, name):
+        labels = name.removesuffix("." + self.zone).split(".")
+        return labels[-1] if labels[-1] in self.cas else None
+
+    def dns_rule(self, scenario, view, on, rtype, tcp):
+        if scenario is None:
+            return None
+        ca = self.cas[scenario]
+        if on == "update":
+            ca.updates += 1
+        for rule in ca.dns_faults:
+            if rule["view"] != view.split("/")[-1] or rule["on"] != on or rule.get("type", rtype) != rtype or rule.get("times", 1) <= 0:
+                continue
+            if rule.get("skip", 0) > 0:
+                rule["skip"] -= 1
+                continue
+            rule["times"] = rule.get("times", 1) - 1
+            return rule["do"]
+        return None
+
+    def provider(self, scenario):
+        """Configuration of the DNS provider."""
+        at = {v: self.views["%s/%s" % (scenario["name"], v)].text() for v in scenario.get("views", [])}
+        config = {"server": self.views["main"].text(), "key_name": self.options["TSIG_KEY"], "zone": self.zone}
+        given = scenario.get("provider", {"nameservers": [v for v in scenario.get("views", []) if v != "ca"] or ["main"]})
+        for key, names in given.items():
+            config[key] = [at.get(v, self.views["main"].text()) for v in names]
+        return config
+
+    def validation_servers(self, ca):
+        names = ca.scenario.get("ca_views", ca.scenario.get("views", []))
+        views = [self.views["%s/%s" % (ca.name, v)] for v in names]
+        return [(v.address, v.port) for v in views] or [self.dns]
+
+    # ---- kills ----
+
+    async def hold(self, ca, kind, phase):
+        """False: the client is gone, and nothing more is to be done."""
+        point = (kind, phase)
+        if not self.killing or point in ca.struck_points:
+            return True
+        ca.struck_points.add(point)
+        future = asyncio.get_running_loop().create_future()
+        self.held.append((time.time(), future, ca.name, kind, phase))
+        await future
+        return False
+
+    async def hold_dns(self, scenario, phase):
+        return scenario is None or await self.hold(self.cas[scenario], "update", phase)
+
+    # ---- control ----
+
+    async def control(self, request):
+        path, answer = request.target, {}
+        if path == "/table":
+            answer = scenarios.table(self)
+        elif path == "/state":
+            answer = {name: ca.summary() for name, ca in self.cas.items()}
+            answer["_trapped"] = self.trapped
+        elif path.startswith("/ledger/"):
+            answer = self.cas[path.split("/")[2]].ledger
+        elif path == "/held":
+            answer = {"count": len(self.held), "age": time.time() - self.held[0][0] if self.held else 0, "points": [h[2:] for h in self.held]}
+        elif path == "/kill":
+            self.killing = json.loads(request.body)["on"]
+        elif path == "/release":
+            held, self.held = self.held, []
+            for entry in held:
+                entry[1].set_result(None)
+            answer = {"count": len(held)}
+        elif path == "/set":
+            for name, knobs in json.loads(request.body).items():
+                self.cas[name].scenario.setdefault("knobs", {}).update(knobs)
+        else:
+            return wire.Response(404, {})
+        return wire.Response(200, answer)
+
+    # ---- start ----
+
+    def tls(self, which, start, life):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pki.write_tls(self.folder, which, start, life))
+        return context
+
+    async def start(self):
+        good = (certs.now() - certs.DAY, 30 * certs.DAY)
+        self.origins["main"] = await wire.listen(self.handle, self.tls("tls", *good))
+        self.origins["h2"] = await wire.listen(self.handle, self.tls("tls-h2", *good), h2=True)
+        self.origins["expired"] = await wire.listen(self.handle, self.tls("tls-expired", certs.now() - 10 * certs.DAY, certs.DAY))
+        self.origins["other"] = await wire.listen(self.handle, self.tls("tls-other", *good))
+        control = await wire.listen(self.control, None)
+        self.views["main"] = await dnswire.Proxy(self, "main", self.dns).start()
+        for row in scenarios.TABLE:
+            for view in row.get("views", []):
+                address = "::1" if view == "six" else "127.0.0.1"
+                key = "%s/%s" % (row["name"], view)
+                try:
+                    self.views[key] = await dnswire.Proxy(self, key, self.dns, address).start()
+                except OSError:
+                    row["needs"] = "an address %s" % address
+                    self.views[key] = self.views["main"]
+            for fault in row.get("faults", []):
+                fault["headers"] = [(k, v.replace("{trap}", self.origins["other"] + "/trap")) for k, v in fault.get("headers", [])]
+            ca = self.cas[row["name"]] = acme.CA(self, row)
+            ca.struck_points = set()
+        lines = {"CONTROL": control, "ACME_ORIGIN": self.origins["main"], "ACME_TLS_CA": os.path.join(self.folder, "ca.pem"),
+                 "ACME_ROOT": os.path.join(self.folder, "root.pem"), "DNS_PROXY": self.views["main"].text()}
+        with open(lines["ACME_TLS_CA"], "wb") as f:
+            f.write(self.pki.tls.pem())
+        with open(lines["ACME_ROOT"], "wb") as f:
+            f.write(self.pki.root.pem())
+        with open(os.path.join(self.folder, "vars.new"), "w") as f:
+            f.writelines("%s=%s\n" % item for item in lines.items())
+        os.rename(os.path.join(self.folder, "vars.new"), os.path.join(self.folder, "vars"))
+
+
+async def main():
+    app = App(sys.argv[1], dict(argument.split("=", 1) for argument in sys.argv[2:]))
+    end = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
+    await app.start()
+    await end.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,295 @@
+# AcmedTest - runs the scenarios of test/doubles/acmed against certmgr, all of them at once, and judges each.
+#
+#   my $run = AcmedTest::start('name');         # cluster, BIND, acmed
+#   $run->order;                                # a CA, a DNS provider and subscribers each; issue
+#   $run->watch(seconds => 150, kill => 0);     # until every scenario has come to its outcome
+#   $run->judge;                                # one test a scenario
+#
+# Time is not waited for: whatever the worker puts off for more than a second is made due now, and how long it wanted to wait is
+# written down (public.hurried), so that the delay itself can be judged.
+package AcmedTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use CertmgrTest;
+use IPC::Run ();
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $zone = 'example.test';
+
+sub start
+{
+	my ($name) = @_;
+	my $self = bless { kills => 0, seen => {}, judged => {} }, __PACKAGE__;
+	$self->{node} = CertmgrTest::cluster($name, conf => "certmgr.allowed_networks = '127.0.0.0/8, ::1/128'\ncertmgr.max_orders_in_flight = 1000\n");
+	$self->{dns} = CertmgrTest::bind();
+	$self->{acmed} = CertmgrTest::start_peer('acmed.sh', {}, "DNS_SERVER=$self->{dns}{DNS_SERVER}", "TSIG_KEY=$self->{dns}{TSIG_KEY}", "ZONE=$zone");
+	my $only = $ENV{CERTMGR_SCENARIOS} // '';
+	$self->{all} = [ grep { $only eq '' || " $only " =~ / $_->{name} / } @{ CertmgrTest::control($self->{acmed}, '/table') } ];
+	$self->{rows} = [ grep { !$_->{needs} } @{ $self->{all} } ];
+	$self->{node}->safe_psql('postgres', 'CREATE TABLE public.hurried (ca text, kind text, delay float8); CREATE TABLE public.judged (ca text PRIMARY KEY)');
+	return $self;
+}
+
+sub quote { my ($text) = @_; $text =~ s/'/''/g; return "'$text'"; }
+
+# Records that are in the zone before anybody orders.
+sub prepare_zone
+{
+	my ($self) = @_;
+	my $script = "server 127.0.0.1 $self->{dns}{DNS_PORT}\nzone $zone\n";
+	my $any = 0;
+	for my $record (map { @{ $_->{records} } } @{ $self->{rows} })
+	{
+		my ($name, $type, $value) = split / /, $record, 3;
+		$script .= "update add $name. 1 $type " . ($type eq 'TXT' ? qq("$value") : "$value.") . "\n";
+		$any = 1;
+	}
+	return unless $any;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'nsupdate', '-v', '-y', "hmac-sha256:certmgr-setup.:$self->{dns}{TSIG_SECRET}" ], '<', \"${script}send\n", '>', \$out, '2>', \$err) or die "nsupdate: $err";
+	return;
+}
+
+sub order
+{
+	my ($self) = @_;
+	my $anchors = quote(CertmgrTest::slurp($self->{acmed}{ACME_TLS_CA}));
+	my $secret = quote($self->{dns}{TSIG_SECRET});
+	my ($make, $issue) = ('', '');
+	$self->prepare_zone;
+	$self->{txt_before} = CertmgrTest::txt_records($self->{dns}, $zone);
+	for my $row (@{ $self->{rows} })
+	{
+		my $name = quote($row->{name});
+		my $n = 0;
+		$make .= "SELECT certmgr.create_dns_provider($name, 'rfc2136', " . quote($row->{provider}) . ", $secret);\n"
+		  . "SELECT certmgr.create_acme_ca($name, '$row->{directory}', dns_provider => $name, terms_of_service_agreed => true, trust_anchors => $anchors"
+		  . ($row->{ca} ? ", $row->{ca}" : '') . ");\n";
+		for my $names (@{ $row->{names} })
+		{
+			my $subscriber = quote("$row->{name} " . ++$n);
+			$make .= "SELECT certmgr.create_subscriber($subscriber, $name, auto_renew => false, sans => ARRAY[" . join(',', map { quote($_) } @$names) . "]);\n";
+			$issue .= "SELECT certmgr.issue($subscriber);\n";
+		}
+	}
+	$self->{node}->safe_psql('postgres', "BEGIN;\n$make$issue COMMIT;");
+	return;
+}
+
+my $state_sql = q{
+	SELECT COALESCE(json_agg(r), '[]') FROM (
+		SELECT a.name AS ca, c.id, c.state, c.status_message AS message, t.state AS account, COALESCE(t.status_message, a.last_error, a.status_message) AS account_message,
+			   o.id AS order_id, o.step, o.polls
+		  FROM certmgr.certificate c JOIN certmgr.ca a ON a.id = c.ca_id
+		  LEFT JOIN LATERAL (SELECT * FROM certmgr.acme_account t WHERE t.ca_id = a.id ORDER BY t.id DESC LIMIT 1) t ON true
+		  LEFT JOIN LATERAL (SELECT * FROM certmgr.acme_order o WHERE o.certificate_id = c.id ORDER BY o.id DESC LIMIT 1) o ON true
+		 WHERE a.type = 'acme' ORDER BY c.id) r};
+
+# What was put off for more than a second is due now; scenarios that were judged are left alone but for their cleanup.
+my $hurry_sql = q{
+	WITH late AS (
+		SELECT j.id, j.kind, a.name, extract(epoch FROM j.due_at - clock_timestamp()) AS delay
+		  FROM certmgr_private.job j
+		  LEFT JOIN certmgr.acme_order o ON j.kind IN ('acme_order', 'acme_cleanup') AND o.id = j.target_id
+		  LEFT JOIN certmgr.acme_account t ON t.id = CASE j.kind WHEN 'acme_account' THEN j.target_id ELSE o.account_id END
+		  LEFT JOIN certmgr.ca a ON a.id = t.ca_id
+		 WHERE j.due_at > clock_timestamp() + interval '1.2 s' AND j.lease_until IS NULL
+		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name))),
+	log AS (INSERT INTO public.hurried SELECT name, kind, delay FROM late WHERE name IS NOT NULL)
+	UPDATE certmgr_private.job j SET due_at = clock_timestamp() FROM late WHERE late.id = j.id;
+	SELECT certmgr.wake();};
+
+sub psql
+{
+	my ($self, $sql) = @_;
+	my ($rc, $out, $err) = $self->{node}->psql('postgres', $sql);
+	return $rc == 0 ? $out : undef;
+}
+
+# Has this scenario come to its outcome? Its certificates' rows are in $certs, what acmed says in $ca.
+sub arrived
+{
+	my ($self, $row, $certs, $ca) = @_;
+	my $outcome = $row->{outcome};
+	return 0 unless @$certs == @{ $row->{names} };
+	return !grep { $_->{state} ne 'issued' } @$certs if $outcome eq 'issued';
+	return !grep { $_->{state} ne 'failed' } @$certs if $outcome eq 'failed';
+	return !grep { $_->{state} eq 'pending' } @$certs if $outcome eq 'any';
+	for my $kind (keys %{ $row->{least} // {} }) { return 0 if ($ca->{kinds}{$kind} // 0) < $row->{least}{$kind}; }
+	return 0 if grep { ($_->{polls} // 0) < ($row->{least_polls} // 0) } @$certs;
+	return 0 if $outcome eq 'needs_human' && grep { $_->{account} ne 'needs_human' } @$certs;
+	return 0 if $outcome eq 'waiting' && grep { $_->{state} ne 'pending' } @$certs;
+	return !grep { ($_->{message} // '') !~ /$row->{message}/ && ($_->{account_message} // '') !~ /$row->{message}/ } @$certs;
+}
+
+sub look
+{
+	my ($self) = @_;
+	my $json = $self->psql($state_sql) // return;
+	my $state = CertmgrTest::control($self->{acmed}, '/state');
+	my %certs;
+	push @{ $certs{ $_->{ca} } }, $_ for @{ decode_json($json) };
+	for my $row (@{ $self->{rows} })
+	{
+		my $name = $row->{name};
+		my $mine = $certs{$name} // [];
+		for my $c (@$mine)
+		{
+			$self->{seen}{$name}{$_} = 1 for grep { defined && $_ ne '' } $c->{message}, $c->{account_message};
+			if ($row->{age} && !$self->{aged}{$name} && ($c->{message} // '') =~ /$row->{message}/)
+			{
+				$self->{aged}{$name} = defined $self->psql("UPDATE certmgr.acme_order SET created_at = created_at - interval '$row->{age}', step_since = step_since - interval '$row->{age}' WHERE id = $c->{order_id}");
+			}
+		}
+		$self->{certs}{$name} = $mine;
+		next if $self->{judged}{$name} || !$self->arrived($row, $mine, $state->{$name});
+		$self->{judged}{$name} = { at => time, state => $state->{$name}, certs => $mine };
+		my $cancel = join '', map { "SELECT certmgr.cancel($_->{id});" } grep { $_->{state} eq 'pending' } @$mine;
+		$self->psql("INSERT INTO public.judged VALUES ('$name');$cancel") // delete $self->{judged}{$name};
+	}
+	$self->{state} = $state;
+	return;
+}
+
+# One kill, when a request is held for a while: by then the other scenarios stand at a point of theirs as well.
+sub kill_worker
+{
+	my ($self) = @_;
+	my $held = CertmgrTest::control($self->{acmed}, '/held');
+	return 0 unless $held->{count} && $held->{age} > 0.4;
+	my ($pid) = eval { CertmgrTest::worker_pids($self->{node}, 'certmgr worker%') };
+	$self->{kills}++ if $pid && CertmgrTest::kill9($pid);
+	CertmgrTest::control($self->{acmed}, '/release', {});
+	CertmgrTest::wait_for_server($self->{node}) or die 'the server does not come back';
+	return 1;
+}
+
+sub watch
+{
+	my ($self, %o) = @_;
+	my $end = time + $o{seconds};
+	my $begin = time;
+	CertmgrTest::control($self->{acmed}, '/kill', { on => $o{kill} ? JSON::PP::true : JSON::PP::false });
+	while (time < $end)
+	{
+		if ($o{kill} && $self->kill_worker) { next; }
+		$self->psql($hurry_sql);
+		$self->look;
+		last if keys %{ $self->{judged} } == @{ $self->{rows} };
+		sleep 0.1;
+	}
+	CertmgrTest::control($self->{acmed}, '/kill', { on => JSON::PP::false });
+	CertmgrTest::control($self->{acmed}, '/release', {});
+	note(sprintf '%d scenarios, %d came to their outcome, %d kills, %.1f s', scalar @{ $self->{rows} }, scalar keys %{ $self->{judged} }, $self->{kills}, time - $begin);
+	# Those that did not arrive have their orders cancelled, so that their records go as well.
+	$self->psql("SELECT certmgr.cancel(id) FROM certmgr.certificate WHERE state = 'pending' AND ca_id IN (SELECT id FROM certmgr.ca WHERE type = 'acme')");
+	$end = time + 30;
+	while (time < $end)
+	{
+		$self->psql($hurry_sql);
+		last if ($self->psql(q{SELECT count(*) FROM certmgr.dns_record WHERE state <> 'removed'}) // '') eq '0';
+		sleep 0.2;
+	}
+	$self->look;
+	return;
+}
+
+# What is in the zone and was not before, or the other way round, by scenario.
+sub zone_changes
+{
+	my ($self) = @_;
+	my %before = map { $_ => 1 } split /\n/, $self->{txt_before};
+	my %after = map { $_ => 1 } split /\n/, CertmgrTest::txt_records($self->{dns}, $zone);
+	my %changes;
+	for my $record (grep { !$before{$_} || !$after{$_} } keys %before, keys %after)
+	{
+		my ($name) = $record =~ /(?:^|\.)([a-z]\d\d)\.\Q$zone\E/;
+		push @{ $changes{ $name // '?' } }, ($before{$record} ? 'lost' : 'left') . " $record";
+	}
+	return \%changes;
+}
+
+sub check_certificate
+{
+	my ($self, $row, $cert) = @_;
+	my ($leaf, $chain) = split /\|/, $self->psql("SELECT certmgr.certificate_pem($cert->{id}), certmgr.chain_pem($cert->{id})") // '', 2;
+	return 'its PEM cannot be read' unless $leaf;
+	return () unless $row->{chain};
+	my $n = () = ($chain // '') =~ /BEGIN CERTIFICATE/g;
+	return "its chain has $n certificates instead of $row->{chain}" if $n != $row->{chain};
+	return () if CertmgrTest::openssl_verify(CertmgrTest::slurp($self->{acmed}{ACME_ROOT}), $chain, $leaf);
+	return 'openssl does not verify it';
+}
+
+sub problems
+{
+	my ($self, $row) = @_;
+	my $name = $row->{name};
+	my $judged = $self->{judged}{$name};
+	my $ca = $self->{state}{$name};
+	my $certs = $self->{certs}{$name};
+	my @seen = sort keys %{ $self->{seen}{$name} // {} };
+	my @out;
+	push @out, "did not become $row->{outcome}: " . join('; ', map { "$_->{state} at " . ($_->{step} // '-') . ': ' . ($_->{message} // '') } @$certs) unless $judged;
+	my $requests = $row->{outcome} =~ /waiting|needs_human/ && $judged ? $judged->{state}{requests} : $ca->{requests};
+	my $names = 0;
+	$names += @$_ for @{ $row->{names} };
+	my $budget = $row->{budget} + $self->{kills} * (3 + 2 * $names);
+	push @out, "$requests requests, the budget is $budget" if $requests > $budget;
+	$self->{used}{$name} = "$requests of $budget requests";
+	push @out, "$ca->{certificates} certificates at the CA, wanted are $row->{issued}" if $ca->{certificates} != $row->{issued};
+	push @out, map { "protocol: $_" } @{ $ca->{violations} };
+	push @out, "$ca->{failed_validations} failed validations" if $ca->{failed_validations};
+	push @out, 'no message fits ' . $row->{message} if $row->{message} && !grep { /$row->{message}/ } @seen;
+	push @out, grep { /[^\x20-\x7e]/ || length > 1500 } @seen;
+	for my $kind (keys %{ $row->{most} // {} })
+	{
+		my $n = $ca->{kinds}{$kind} // 0;
+		push @out, "$n requests of kind $kind, at most $row->{most}{$kind} are right" if $n > $row->{most}{$kind} + $self->{kills};
+	}
+	if ($row->{delay})
+	{
+		my $longest = $self->psql("SELECT COALESCE(max(delay), 0) FROM public.hurried WHERE ca = '$name'");
+		push @out, "longest delay $longest s, right is $row->{delay}[0] to $row->{delay}[1]" if $longest > $row->{delay}[1] || ($longest < $row->{delay}[0] && !$self->{kills});
+	}
+	push @out, "the ledger still has records" if ($self->psql("SELECT count(*) FROM certmgr.dns_record r JOIN certmgr.acme_order o ON o.id = r.order_id JOIN certmgr.acme_account t ON t.id = o.account_id JOIN certmgr.ca a ON a.id = t.ca_id WHERE a.name = '$name' AND r.state <> 'removed'") // '') ne '0';
+	if ($row->{outcome} eq 'issued' && $judged)
+	{
+		push @out, map { $self->check_certificate($row, $_) } @$certs;
+	}
+	return @out;
+}
+
+sub judge
+{
+	my ($self) = @_;
+	my $changes = $self->zone_changes;
+	for my $row (@{ $self->{all} })
+	{
+		my $name = $row->{name};
+		if ($row->{needs})
+		{
+		  SKIP: { skip("$name $row->{title}: needs $row->{needs}", 1); }
+			next;
+		}
+		my @problems = ($self->problems($row), map { "TXT $_" } @{ $changes->{$name} // [] });
+		ok(!@problems, "$name $row->{title}: $row->{outcome}, " . ($self->{used}{$name} // ''));
+		next unless @problems;
+		diag("$name: $_") for @problems;
+		my %kinds = %{ $self->{state}{$name}{kinds} };
+		diag("$name: requests: " . join(' ', map { "$_ $kinds{$_}" } sort keys %kinds));
+		my %said = map { s/ at \d{4}-\d\d-\d\d \S+/ at .../r => 1 } keys %{ $self->{seen}{$name} // {} };
+		diag("$name: said: $_") for sort keys %said;
+	}
+	is($self->{state}{_trapped}, 0, 'nobody followed a redirect');
+	is(join("\n", map { @{ $changes->{$_} } } grep { $_ eq '?' } keys %$changes), '', 'nothing else in the zone changed');
+	return;
+}
+
+1;
