@@ -132,6 +132,9 @@ explain(CmHttp *http, CURLcode result, CmStatus *st)
 			return explain_limit(http, st);
 		case CURLE_GOT_NOTHING:
 			return cm_fail(st, CM_NETWORK, "\"%s\" closed the connection without an answer", http->host);
+		case CURLE_ABORTED_BY_CALLBACK:
+			cm_fail(st, CM_NETWORK, "connection to \"%s\" broke before the answer was complete", http->host);
+			return cm_fail_detail(st, "The request was sent and may have been carried out.");
 		case CURLE_SEND_ERROR:
 		case CURLE_RECV_ERROR:
 		case CURLE_PARTIAL_FILE:

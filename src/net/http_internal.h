@@ -40,6 +40,9 @@ struct CmHttp
 	bool		no_fd;
 	bool		metadata;
 	bool		tls_started;
+	bool		harmless;		/* GET and HEAD: may be sent twice */
+	bool		sent;
+	bool		not_again;		/* it was not sent a second time */
 	char		denied[64];		/* the address the policy refused */
 	char		error[CURL_ERROR_SIZE];
 	CmHttpResponse response;

@@ -99,6 +99,26 @@ tls_starts(CURL *easy, void *ssl_ctx, void *arg)
 	return CURLE_OK;
 }
 
+/*
+ * Called before each sending. When a kept connection breaks before the first
+ * byte of the answer, libcurl takes another one and sends the request again,
+ * although the server may have carried it out: that is for our caller to find
+ * out, unless the request changes nothing.
+ */
+static int
+before_sending(void *arg, char *remote_address, char *local_address, int remote_port, int local_port)
+{
+	CmHttp	   *http = arg;
+
+	(void) remote_address;
+	(void) local_address;
+	(void) remote_port;
+	(void) local_port;
+	http->not_again = http->sent && !http->harmless;
+	http->sent = true;
+	return http->not_again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* ---- options ---- */
 
 static bool
@@ -212,6 +232,7 @@ set_method(CmHttp *http, const CmHttpRequest *request)
 	CURL	   *easy = http->easy;
 	bool		post = strcmp(request->method, "POST") == 0;
 
+	http->harmless = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
 	if (strcmp(request->method, "HEAD") == 0)
 	{
 		SET(CURLOPT_NOBODY, 1L);
@@ -287,6 +308,8 @@ set_options(CmHttp *http, const CmHttpRequest *request)
 	SET(CURLOPT_FORBID_REUSE, request->metadata ? 1L : 0L);
 	SET(CURLOPT_SSL_CTX_FUNCTION, tls_starts);
 	SET(CURLOPT_SSL_CTX_DATA, http);
+	SET(CURLOPT_PREREQFUNCTION, before_sending);
+	SET(CURLOPT_PREREQDATA, http);
 	return set_method(http, request) && set_tls(easy, request->trust_anchors);
 }
 

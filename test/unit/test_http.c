@@ -184,6 +184,13 @@ serve(int fd)
 		}
 		else if (strcmp(path, "/nothing") == 0)
 			return;
+		else if (strcmp(path, "/once-a-connection") == 0)
+		{
+			/* the second one is read, and perhaps done, and then the connection ends */
+			if (number > 1)
+				return;
+			put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+		}
 		else if (strcmp(path, "/garbage") == 0)
 		{
 			put(fd, "SSH-2.0-OpenSSH_9.2\r\n\r\n");
@@ -674,6 +681,32 @@ test_broken(void **state)
 	got_free(&got);
 }
 
+/* A kept connection that ends without an answer: what changes nothing is sent once more, anything else may have been done. */
+static void
+test_not_twice(void **state)
+{
+	CmHttpRequest request = request_for("/once-a-connection");
+	Got			got;
+
+	(void) state;
+	get("/once-a-connection", &got);
+	assert_int_equal(got.response.code, 200);
+	got_free(&got);
+	get("/once-a-connection", &got);
+	assert_int_equal(got.response.code, 200);
+	got_free(&got);
+	request.method = "POST";
+	request.body = "{}";
+	request.body_len = 2;
+	perform(&request, &got);
+	assert_reason(got, CM_NETWORK, "broke before the answer was complete");
+	assert_string_equal(got.response.status.detail, "The request was sent and may have been carried out.");
+	got_free(&got);
+	perform(&request, &got);
+	assert_int_equal(got.response.code, 200);
+	got_free(&got);
+}
+
 static void
 test_timeouts(void **state)
 {
@@ -1039,6 +1072,7 @@ main(void)
 		with_loop(test_other_answers),
 		with_loop(test_limits),
 		with_loop(test_broken),
+		with_loop(test_not_twice),
 		with_loop(test_timeouts),
 		with_loop(test_connect),
 		with_loop(test_hooks),

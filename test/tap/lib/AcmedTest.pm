@@ -103,7 +103,7 @@ my $hurry_sql = q{
 		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name))),
 	log AS (INSERT INTO public.hurried SELECT name, kind, delay FROM late WHERE name IS NOT NULL)
 	UPDATE certmgr_private.job j SET due_at = clock_timestamp() FROM late WHERE late.id = j.id;
-	SELECT certmgr.wake();};
+	SELECT certmgr_private.wake();};
 
 sub psql
 {
@@ -118,9 +118,9 @@ sub arrived
 	my ($self, $row, $certs, $ca) = @_;
 	my $outcome = $row->{outcome};
 	return 0 unless @$certs == @{ $row->{names} };
-	return !grep { $_->{state} ne 'issued' } @$certs if $outcome eq 'issued';
-	return !grep { $_->{state} ne 'failed' } @$certs if $outcome eq 'failed';
-	return !grep { $_->{state} eq 'pending' } @$certs if $outcome eq 'any';
+	# Nothing comes after that, be it the right outcome or not.
+	return 1 if !grep { $_->{state} eq 'pending' } @$certs;
+	return 0 if $outcome =~ /^(issued|failed|any)$/;
 	for my $kind (keys %{ $row->{least} // {} }) { return 0 if ($ca->{kinds}{$kind} // 0) < $row->{least}{$kind}; }
 	return 0 if grep { ($_->{polls} // 0) < ($row->{least_polls} // 0) } @$certs;
 	return 0 if $outcome eq 'needs_human' && grep { $_->{account} ne 'needs_human' } @$certs;
@@ -236,7 +236,9 @@ sub problems
 	my $certs = $self->{certs}{$name};
 	my @seen = sort keys %{ $self->{seen}{$name} // {} };
 	my @out;
-	push @out, "did not become $row->{outcome}: " . join('; ', map { "$_->{state} at " . ($_->{step} // '-') . ': ' . ($_->{message} // '') } @$certs) unless $judged;
+	my %right = (issued => 'issued', failed => 'failed', any => 'issued|failed', waiting => 'pending', needs_human => 'pending');
+	push @out, "did not become $row->{outcome}: " . join('; ', map { "$_->{state} at " . ($_->{step} // '-') . ': ' . ($_->{message} // '') } @$certs)
+	  if !$judged || grep { $_->{state} !~ /^($right{ $row->{outcome} })$/ } @{ $judged->{certs} };
 	my $requests = $row->{outcome} =~ /waiting|needs_human/ && $judged ? $judged->{state}{requests} : $ca->{requests};
 	my $names = 0;
 	$names += @$_ for @{ $row->{names} };
