@@ -59,7 +59,8 @@ cm_acme_quirks_init(CmAcmeQuirks *quirks)
 	quirks->poll_count = lengthof(polls);
 	quirks->retry_after_cap = 60000;
 	quirks->finalize_timeout = 120000;	/* Sectigo signs while we wait, in more than 45 s */
-	quirks->processing_max = 24;
+	/* A certificate that is on its way is not asked for a second time as long as it may still come. */
+	quirks->processing_max = 168;
 	quirks->key_change = true;
 	quirks->profiles = true;
 	quirks->ari = true;

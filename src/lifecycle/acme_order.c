@@ -16,6 +16,8 @@
 /* Orders of one certificate: a CA refuses more than five failures of a name an hour. */
 #define ORDER_MAX 4
 #define MINUTE_MS INT64CONST(60000)
+/* The longest time between two questions for an order. */
+#define POLL_MAX_MS (15 * MINUTE_MS)
 
 typedef struct Step
 {
@@ -94,6 +96,9 @@ cm_order_step(CmWork *work, const char *step, const char *status)
 CmFate
 cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
 {
+	int64		age_ms = 0;
+	int64		ms;
+
 	if (strcmp(work->order->step, step) != 0)
 	{
 		cm_acme_order_set_step(work->order->id, step, NULL);
@@ -101,12 +106,16 @@ cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
 	}
 	else
 	{
-		if (GetCurrentTimestamp() - work->order->step_since > work->account->quirks.processing_max * USECS_PER_HOUR)
+		age_ms = (GetCurrentTimestamp() - work->order->step_since) / 1000;
+		/* Where nothing has been signed yet nothing is lost with the order. */
+		if (age_ms > (strcmp(step, "issue") == 0 ? work->account->quirks.processing_max * 60 * MINUTE_MS : ORDER_MAX_MS))
 			return cm_order_failed(work, "the CA did not get on with the order for too long", NULL, true);
 		cm_acme_order_count_poll(work->order->id);
 		work->order->polls++;
 	}
-	return cm_work_again(work, cm_acme_quirks_poll_ms(&work->account->quirks, work->order->polls, retry_after_s), true);
+	ms = cm_acme_quirks_poll_ms(&work->account->quirks, work->order->polls, retry_after_s);
+	/* What has taken hours is not asked for every few seconds. */
+	return cm_work_again(work, Max(ms, Min(age_ms / 16, POLL_MAX_MS)), true);
 }
 
 /* Where an order object of the CA leads to. Its URLs are stored. */
@@ -118,7 +127,14 @@ cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s)
 	cm_acme_order_set_answer(work->order->id, said->status, said->finalize, said->certificate,
 							 said->expires > 0 ? time_t_to_timestamptz((pg_time_t) said->expires) : 0);
 	if (strcmp(said->status, "ready") == 0)
-		return cm_order_step(work, "finalize", "ready");
+	{
+		int			attempt = work->job.attempt;
+		CmFate		fate = cm_order_step(work, "finalize", "ready");
+
+		/* It may be ready and refused by turns: that is progress only when finalize succeeds. */
+		work->job.attempt = attempt;
+		return fate;
+	}
 	if (strcmp(said->status, "valid") == 0 && (said->certificate != NULL || work->order->certificate_url != NULL))
 		return cm_order_step(work, "download", NULL);
 	if (strcmp(said->status, "processing") == 0 || strcmp(said->status, "valid") == 0)
@@ -167,6 +183,13 @@ cm_order_failed(CmWork *work, const char *message, const char *problem, bool aga
 	cm_job_put("acme_order", id, at);
 	cm_acme_certificate_message(order->certificate_id, psprintf("%s; a new order is made at %s", message, cm_time_words(at)));
 	return cm_work_finish(work);
+}
+
+CmFate
+cm_order_gone(CmWork *work)
+{
+	cm_acme_order_forget(work->order->id);
+	return cm_work_retry(work, work->order->certificate_id, "the CA does not know the order any more; a new one is made", -1);
 }
 
 static bool

@@ -91,6 +91,8 @@ cm_step_authorize_apply(CmWork *work)
 		if (op->reply.status.code != CM_OK)
 			refused = op;
 	}
+	if (refused != NULL && refused->reply.code == 404)
+		return cm_order_gone(work);
 	return refused != NULL ? cm_order_refused(work, refused) : CM_FATE_NEXT;
 }
 
@@ -369,5 +371,7 @@ cm_step_challenge_apply(CmWork *work)
 		if (op->reply.status.code != CM_OK)
 			refused = op;
 	}
+	if (refused != NULL && refused->reply.code == 404)
+		return cm_order_gone(work);
 	return refused != NULL ? cm_order_refused(work, refused) : CM_FATE_NEXT;
 }

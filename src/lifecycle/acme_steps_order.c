@@ -14,6 +14,9 @@
 /* A leaf with its issuers; chains of big keys have some 20 KiB. */
 #define CHAIN_MAX (1024 * 1024)
 
+/* Attempts to get a certificate that can be read. */
+#define UNREADABLE_MAX 5
+
 /* ---- newOrder ---- */
 
 CmFate
@@ -60,6 +63,9 @@ cm_step_new_order_apply(CmWork *work)
 	/* Boulder gives the same open order again for the same names: the other certificate has it now. */
 	if (!cm_acme_order_set_url(order->id, order->account_id, op->reply.location))
 		return cm_work_retry(work, order->certificate_id, "the CA gave an order that another certificate with these names uses", 30);
+	/* Finalized before we asked: its certificate is for a key of before (a restored database), and the next order is another one. */
+	if (strcmp(said.status, "valid") == 0)
+		return cm_order_failed(work, "the CA gave an order that was finalized before", NULL, true);
 	for (int i = 0; i < said.authorization_count; i++)
 		cm_acme_authorization_put(order->id, said.authorizations[i]);
 	if (strcmp(said.status, "pending") != 0)
@@ -88,12 +94,8 @@ take_order(CmWork *work)
 
 	if (op->reply.status.code != CM_OK)
 	{
-		/* Gone: another order with the same key and CSR, since none was issued that we could still get. */
 		if (op->reply.code == 404)
-		{
-			cm_acme_order_forget(work->order->id);
-			return cm_work_retry(work, work->order->certificate_id, "the CA does not know the order any more; a new one is made", -1);
-		}
+			return cm_order_gone(work);
 		return cm_order_refused(work, op);
 	}
 	if (!cm_acme_order_parse(cm_reply_body(&op->reply), &said, &st))
@@ -212,8 +214,11 @@ cm_step_finalize_apply(CmWork *work)
 	if (op->tag != TAG_ASK && op->reply.status.code == CM_REFUSED && strcmp(op->reply.problem_type, "orderNotReady") == 0)
 	{
 		cm_acme_order_set_step(work->order->id, "await", "pending");
-		return cm_work_again(work, 1000, true);
+		return cm_order_refused(work, op);
 	}
+	/* The order is asked for next, as after a lost answer. */
+	if (op->tag != TAG_ASK && op->reply.code == 404)
+		return cm_order_refused(work, op);
 	return take_order(work);
 }
 
@@ -246,8 +251,8 @@ cm_step_download_apply(CmWork *work)
 	{
 		char	   *words = psprintf("the CA's certificate was not accepted: %s", cm_status_words(&st));
 
-		/* What is not readable may have been cut short on its way; what breaks the policy stays as it is. */
-		if (st.code == CM_POLICY || st.code == CM_MISMATCH || GetCurrentTimestamp() - order->created_at > INT64CONST(86400) * USECS_PER_SEC)
+		/* What is not readable may have been cut short on its way, but not every time; what breaks the policy stays as it is. */
+		if (st.code == CM_POLICY || st.code == CM_MISMATCH || work->job.attempt >= UNREADABLE_MAX || GetCurrentTimestamp() - order->created_at > INT64CONST(86400) * USECS_PER_SEC)
 			return cm_order_failed(work, words, NULL, false);
 		return cm_work_retry(work, order->certificate_id, words, -1);
 	}

@@ -402,7 +402,8 @@ cm_reply_problem(CmAcmeReply *reply)
 bool
 cm_reply_transient(const CmAcmeReply *reply)
 {
-	return reply->status.code != CM_REFUSED || reply->code == 0 || reply->code >= 500 || reply->code == 429 ||
+	/* Not by the status code: some servers say 500 where they refuse (Vault), and the reply's judge knows the types. */
+	return reply->status.code != CM_REFUSED || reply->code == 0 || reply->code == 429 ||
 		strcmp(reply->problem_type, "rateLimited") == 0 || strcmp(reply->problem_type, "serverInternal") == 0 ||
 		strcmp(reply->problem_type, "badNonce") == 0;
 }

@@ -179,6 +179,7 @@ extern CmFate cm_order_step(CmWork *work, const char *step, const char *status);
 extern CmFate cm_order_poll(CmWork *work, const char *step, int64 retry_after_s);	/* later, in this or that step */
 extern CmFate cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s);
 extern CmFate cm_order_refused(CmWork *work, CmOp *op);	/* an answer that is no success */
+extern CmFate cm_order_gone(CmWork *work);	/* a 404: another one with the same key and CSR, since none was issued that we could still get */
 extern CmFate cm_order_failed(CmWork *work, const char *message, const char *problem, bool again);
 
 /* Steps. */

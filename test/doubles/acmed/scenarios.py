@@ -1,4 +1,4 @@
-"""scenarios.py - the hostile cases of ../../../notes on ACME (7.2), one row each: what the server does wrong, and what must come of it.
+"""scenarios.py - hostile cases, one row each: what the server does wrong, and what must come of it.
 
     name, title      the key: also the first label of the names that are ordered, and of the directory's path
     certs            lists of names, one a certificate that is wanted ({s}: the name); default one certificate for "{s}.example.test"
@@ -271,7 +271,7 @@ def deactivate_account(ca, response):
 
 
 add("k01", "the CA does not know the account any more, in the middle of an order", faults=[edit(lose_account, on="newOrder")], extra=12, accounts=1)
-add("k02", "the account was deactivated", faults=[edit(deactivate_account, on="newOrder")], outcome="needs_human", message="deactivated", extra=3)
+add("k02", "the account was deactivated", faults=[edit(deactivate_account, on="newOrder")], outcome="needs_human", message="deactivated", extra=3, needs="account lookup")
 add("k03", "keyChange: the answer is lost", needs="key rollover")
 add("k04", "keyChange: 501, 500, 409", needs="key rollover")
 EAB = {"kid-1": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}
