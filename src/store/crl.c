@@ -241,9 +241,9 @@ cm_crl_changes_schedule(void)
 	" w (ca_id, due_at) AS (SELECT c.ca_id, c.at + COALESCE((a.config->>'crl_delay')::interval, interval '5 seconds') FROM c JOIN certmgr.ca a ON a.id = c.ca_id)"
 	/* One that failed waits its time; one that runs is looked at again when it is done; one that a session has locked gets due by that. */
 	static CmQuery sooner = {
-		WAITING ", j AS (SELECT j.id, w.due_at FROM certmgr_private.job j JOIN w ON j.kind = 'crl' AND j.target_id = w.ca_id"
+		WAITING ", early AS (SELECT j.id, w.due_at FROM certmgr_private.job j JOIN w ON j.kind = 'crl' AND j.target_id = w.ca_id"
 		" WHERE j.due_at > w.due_at AND j.attempt = 0 AND j.lease_until IS NULL FOR UPDATE OF j SKIP LOCKED)"
-		" UPDATE certmgr_private.job SET due_at = j.due_at FROM j WHERE job.id = j.id",
+		" UPDATE certmgr_private.job SET due_at = early.due_at FROM early WHERE job.id = early.id",
 		0, {InvalidOid}
 	};
 	static CmQuery schedule = {
