@@ -1,8 +1,12 @@
 -- hold and release; revoking by what people know of a certificate; many at once
 SET client_min_messages = warning;
+-- the worker is not to sign the CAs' first CRLs at some time in between
+BEGIN;
 SELECT certmgr.create_root_ca('hold root', 'CN=Hold Root') IS NOT NULL AS made;
 SELECT certmgr.create_intermediate_ca('hold sub', 'hold root', 'CN=Hold Sub') IS NOT NULL AS made;
 SELECT certmgr.alter_crl('hold sub', url => 'http://crl.example/all.crl', delta_url => 'http://crl.example/all.delta', delta_lifetime => '1 hour', delay => '1 hour');
+DELETE FROM certmgr_private.job j USING certmgr.ca a WHERE j.kind = 'crl' AND j.target_id = a.id AND a.name LIKE 'hold %';
+COMMIT;
 CREATE ROLE hold_owner;
 CREATE ROLE hold_other;
 CREATE ROLE hold_operator;
