@@ -16,50 +16,20 @@
  * config: endpoint (without /api/v1), server_id, notify, ttl, trust_anchors,
  * timeout; what propagation.c reads. secret: the API key.
  */
-#include "base/host.h"
-#include "dns01/run.h"
+#include "dns01/powerdns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_TTL 60
-/* Rounds of read, replace, read again for one name before somebody should look who else writes there. */
-#define ROUNDS_MAX 6
-/* Between the rounds, more each time, so that two writers get out of step. */
-#define ROUND_MS 40
 /* Until a name is free that another call of this process works on. */
 #define BUSY_MS 20
-/* Values of one set: more do not fit into a DNS answer. */
-#define VALUES_MAX 1000
-
-typedef struct PowerDns
-{
-	CmDns01Run run;
-	char		server_id[64];
-	bool		notify;
-	int			ttl;
-	const char *suffix;			/* zone walk: the part of run.name that is asked for */
-	bool		secondary;		/* zone walk: a zone is there that cannot be written */
-	bool		removing;		/* the half of the call that is under way: removals go first */
-	bool		replace;		/* no EXTEND and PRUNE here */
-	bool		notified;
-	int			rounds;
-	char		name[256];		/* the name that is being replaced; "": none */
-	bool		written;		/* it was; now it is read again */
-	struct PowerDns *busy_next; /* those with a name that is being replaced */
-} PowerDns;
-
-/* Calls of this process that replace a set: a list, since there are few. */
-static PowerDns *busy;
-
-static void apply_next(PowerDns *pd);
-static void replace_name(CmDns01Run *run);
 
 /* ---- configuration ---- */
 
 static bool
-read_server_id(const CmJson *config, PowerDns *pd, CmStatus *st)
+read_server_id(const CmJson *config, CmPowerDns *pd, CmStatus *st)
 {
 	const char *id;
 
@@ -75,7 +45,7 @@ read_server_id(const CmJson *config, PowerDns *pd, CmStatus *st)
 }
 
 static bool
-read_settings(const CmJson *config, CmSlice secret, PowerDns *pd, CmStatus *st)
+read_settings(const CmJson *config, CmSlice secret, CmPowerDns *pd, CmStatus *st)
 {
 	static const char *const keys[] = {"server_id", "notify", "ttl", CM_DNS01_API_KEYS, CM_DNS01_PROPAGATION_KEYS, NULL};
 	const CmJson *notify;
@@ -94,7 +64,7 @@ read_settings(const CmJson *config, CmSlice secret, PowerDns *pd, CmStatus *st)
 static bool
 check(const CmJson *config, CmSlice secret, CmStatus *st)
 {
-	PowerDns   *pd = calloc(1, sizeof(PowerDns));
+	CmPowerDns   *pd = calloc(1, sizeof(CmPowerDns));
 	bool		ok;
 
 	if (pd == NULL)
@@ -108,14 +78,14 @@ check(const CmJson *config, CmSlice secret, CmStatus *st)
 static bool
 read_call(CmDns01Run *run, const CmDns01Call *call, CmStatus *st)
 {
-	return read_settings(call->config, call->secret, (PowerDns *) run, st);
+	return read_settings(call->config, call->secret, (CmPowerDns *) run, st);
 }
 
 /* ---- answers ---- */
 
 /* Ends the call with what the server said no to. */
-static void
-refused(PowerDns *pd, const CmDns01ApiAnswer *answer, const char *doing)
+void
+cm_powerdns_refused(CmPowerDns *pd, const CmDns01ApiAnswer *answer, const char *doing)
 {
 	CmStatus   *st = &pd->run.task.result.status;
 	const char *said = cm_json_get_string(answer->json, "error");
@@ -143,8 +113,8 @@ refused(PowerDns *pd, const CmDns01ApiAnswer *answer, const char *doing)
 }
 
 /* The zone's path. PowerDNS's ids are names with a final dot, other characters as =XX. */
-static void
-put_zone_path(CmBuf *path, const PowerDns *pd)
+void
+cm_powerdns_put_path(CmBuf *path, const CmPowerDns *pd)
 {
 	const char *c;
 
@@ -161,7 +131,7 @@ put_zone_path(CmBuf *path, const PowerDns *pd)
 
 /* ---- the zone of a name ---- */
 
-static void ask_zone(PowerDns *pd);
+static void ask_zone(CmPowerDns *pd);
 
 /* 1: the zone is in the answer. -1: it is, but as a secondary. */
 static int
@@ -190,12 +160,12 @@ zone_in(const CmJson *zones, const char *wanted)
 static void
 on_zones(CmDns01ApiAnswer *answer, void *arg)
 {
-	PowerDns   *pd = arg;
+	CmPowerDns   *pd = arg;
 	int			found;
 
 	if (answer->status.code != CM_OK)
 	{
-		refused(pd, answer, "list its zones");
+		cm_powerdns_refused(pd, answer, "list its zones");
 		return;
 	}
 	if (answer->json == NULL || cm_json_type(answer->json) != CM_JSON_ARRAY)
@@ -225,7 +195,7 @@ on_zones(CmDns01ApiAnswer *answer, void *arg)
 }
 
 static void
-ask_zone(PowerDns *pd)
+ask_zone(CmPowerDns *pd)
 {
 	/* Room for every zone of a server that does not know the filter. */
 	CmDns01ApiRequest request = {.method = "GET", .max_answer = (size_t) 8 * 1024 * 1024};
@@ -243,7 +213,7 @@ ask_zone(PowerDns *pd)
 static void
 find_first(CmDns01Run *run)
 {
-	PowerDns   *pd = (PowerDns *) run;
+	CmPowerDns   *pd = (CmPowerDns *) run;
 
 	pd->suffix = run->name;
 	/* _acme-challenge and other labels with an underscore are no zones. */
@@ -255,32 +225,32 @@ find_first(CmDns01Run *run)
 static bool
 find_zone(const CmDns01Call *call, CmStatus *st)
 {
-	return cm_dns01_run_start(call, sizeof(PowerDns), read_call, NULL, find_first, st);
+	return cm_dns01_run_start(call, sizeof(CmPowerDns), read_call, NULL, find_first, st);
 }
 
 /* ---- changes, one value at a time (4.9 and later) ---- */
 
-static void
-put_content(CmBuf *body, const char *content, bool disabled)
+void
+cm_powerdns_put_content(CmBuf *body, const char *content, bool disabled)
 {
 	cm_buf_append_str(body, "{\"content\":");
 	cm_json_quote(body, content);
 	cm_buf_printf(body, ",\"disabled\":%s}", disabled ? "true" : "false");
 }
 
-static void
-put_value(CmBuf *body, const char *value)
+void
+cm_powerdns_put_value(CmBuf *body, const char *value)
 {
 	CmBuf		content;
 
 	cm_buf_init(&content, 16384);
 	cm_dns01_quote(&content, value);
-	put_content(body, cm_buf_cstr(&content), false);
+	cm_powerdns_put_content(body, cm_buf_cstr(&content), false);
 	cm_buf_free(&content);
 }
 
-static void
-put_rrset_head(CmBuf *body, const char *name, const char *changetype, int ttl)
+void
+cm_powerdns_put_head(CmBuf *body, const char *name, const char *changetype, int ttl)
 {
 	char		absolute[258];
 
@@ -290,44 +260,23 @@ put_rrset_head(CmBuf *body, const char *name, const char *changetype, int ttl)
 	cm_buf_printf(body, ",\"type\":\"TXT\",\"changetype\":\"%s\",\"ttl\":%d,\"records\":[", changetype, ttl);
 }
 
-/* Is the item the first of its name and kind that is not done? */
-static bool
-leads(const PowerDns *pd, int at)
-{
-	const CmDns01Item *items = pd->run.items;
-	int			i;
-
-	for (i = 0; i < at; i++)
-	{
-		if (!items[i].done && items[i].remove == items[at].remove && strcmp(items[i].name, items[at].name) == 0)
-			return false;
-	}
-	return true;
-}
-
+/* The server takes exactly one record a set here, and any number of sets of the same name. */
 static void
-put_changes(CmBuf *body, const PowerDns *pd)
+put_changes(CmBuf *body, const CmPowerDns *pd)
 {
 	const CmDns01Item *items = pd->run.items;
 	bool		first = true;
 	int			i;
-	int			j;
 
 	cm_buf_append_str(body, "{\"rrsets\":[");
 	for (i = 0; i < pd->run.count; i++)
 	{
-		if (items[i].done || items[i].remove != pd->removing || !leads(pd, i))
+		if (items[i].done)
 			continue;
 		cm_buf_append_str(body, first ? "" : ",");
 		first = false;
-		put_rrset_head(body, items[i].name, pd->removing ? "PRUNE" : "EXTEND", pd->ttl);
-		for (j = i; j < pd->run.count; j++)
-		{
-			if (items[j].done || items[j].remove != pd->removing || strcmp(items[j].name, items[i].name) != 0)
-				continue;
-			cm_buf_append_str(body, j > i ? "," : "");
-			put_value(body, items[j].value);
-		}
+		cm_powerdns_put_head(body, items[i].name, items[i].remove ? "PRUNE" : "EXTEND", pd->ttl);
+		cm_powerdns_put_value(body, items[i].value);
 		cm_buf_append_str(body, "]}");
 	}
 	cm_buf_append_str(body, "]}");
@@ -336,283 +285,36 @@ put_changes(CmBuf *body, const PowerDns *pd)
 static void
 on_changed(CmDns01ApiAnswer *answer, void *arg)
 {
-	PowerDns   *pd = arg;
+	CmPowerDns   *pd = arg;
 	const char *said = cm_json_get_string(answer->json, "error");
 	int			i;
 
 	if (answer->status.code == CM_OK)
 	{
 		for (i = 0; i < pd->run.count; i++)
-			pd->run.items[i].done = pd->run.items[i].done || pd->run.items[i].remove == pd->removing;
+			pd->run.items[i].done = true;
 	}
 	else if (answer->code == 422 && said != NULL && strcasestr(said, "changetype") != NULL)
 		pd->replace = true;
 	else
 	{
-		refused(pd, answer, "change the zone");
+		cm_powerdns_refused(pd, answer, "change the zone");
 		return;
 	}
-	apply_next(pd);
+	cm_powerdns_apply(pd);
 }
 
 static void
-send_changes(PowerDns *pd)
+send_changes(CmPowerDns *pd)
 {
 	CmBuf		path;
 	CmBuf		body;
 
 	cm_buf_init(&path, 1024);
 	cm_buf_init(&body, 1024 * 1024);
-	put_zone_path(&path, pd);
+	cm_powerdns_put_path(&path, pd);
 	put_changes(&body, pd);
 	cm_dns01_run_send_json(&pd->run, "PATCH", cm_buf_cstr(&path), &body, on_changed);
-	cm_buf_free(&path);
-}
-
-/* ---- changes of whole sets ---- */
-
-static void
-leave_name(PowerDns *pd)
-{
-	PowerDns  **at;
-
-	for (at = &busy; *at != NULL; at = &(*at)->busy_next)
-	{
-		if (*at == pd)
-		{
-			*at = pd->busy_next;
-			break;
-		}
-	}
-	pd->name[0] = '\0';
-	pd->written = false;
-	pd->rounds = 0;
-}
-
-static void
-release(CmDns01Run *run)
-{
-	leave_name((PowerDns *) run);
-}
-
-/* Takes a name, unless another call works on it. */
-static bool
-enter_name(PowerDns *pd, const char *name)
-{
-	const PowerDns *other;
-
-	for (other = busy; other != NULL; other = other->busy_next)
-	{
-		if (strcmp(other->name, name) == 0 && strcmp(other->run.api.endpoint, pd->run.api.endpoint) == 0)
-			return false;
-	}
-	snprintf(pd->name, sizeof(pd->name), "%s", name);
-	pd->busy_next = busy;
-	busy = pd;
-	return true;
-}
-
-/* The TXT set of the name that is being replaced; NULL: there is none. */
-static const CmJson *
-set_in(const PowerDns *pd, const CmJson *zone)
-{
-	const CmJson *rrsets = cm_json_get(zone, "rrsets");
-	int			i;
-
-	for (i = 0; i < cm_json_length(rrsets); i++)
-	{
-		const CmJson *set = cm_json_at(rrsets, i);
-		const char *name = cm_json_get_string(set, "name");
-		const char *type = cm_json_get_string(set, "type");
-		char		canonical[256];
-
-		if (name != NULL && type != NULL && strcmp(type, "TXT") == 0 && cm_dns01_canonical(name, canonical) &&
-			strcmp(canonical, pd->name) == 0)
-			return set;
-	}
-	return NULL;
-}
-
-/* The item of the name that has this content; NULL: the value is somebody else's. */
-static const CmDns01Item *
-item_of(const PowerDns *pd, const char *content)
-{
-	int			i;
-
-	for (i = 0; i < pd->run.count; i++)
-	{
-		const CmDns01Item *item = &pd->run.items[i];
-
-		if (!item->done && strcmp(item->name, pd->name) == 0 && cm_dns01_same_value(content, item->value))
-			return item;
-	}
-	return NULL;
-}
-
-static bool
-contains(const CmJson *records, const char *value)
-{
-	int			i;
-
-	for (i = 0; i < cm_json_length(records); i++)
-	{
-		const CmJson *record = cm_json_at(records, i);
-		const char *content = cm_json_get_string(record, "content");
-
-		if (content != NULL && !cm_json_bool(cm_json_get(record, "disabled"), false) && cm_dns01_same_value(content, value))
-			return true;
-	}
-	return false;
-}
-
-/* Is the set as wanted? */
-static bool
-satisfied(const PowerDns *pd, const CmJson *records)
-{
-	int			i;
-
-	for (i = 0; i < pd->run.count; i++)
-	{
-		const CmDns01Item *item = &pd->run.items[i];
-
-		if (!item->done && strcmp(item->name, pd->name) == 0 && contains(records, item->value) == item->remove)
-			return false;
-	}
-	return true;
-}
-
-/* The new set: what others have there, as they wrote it, and our values. Returns how many. */
-static int
-put_set(CmBuf *body, const PowerDns *pd, const CmJson *set)
-{
-	const CmJson *records = cm_json_get(set, "records");
-	const char *ttl = cm_json_string(cm_json_get(set, "ttl"));
-	long		old_ttl = ttl != NULL ? strtol(ttl, NULL, 10) : -1;
-	int			count = 0;
-	int			i;
-
-	/* A set that is there keeps its TTL. */
-	put_rrset_head(body, pd->name, "REPLACE", old_ttl >= 0 && old_ttl <= INT32_MAX ? (int) old_ttl : pd->ttl);
-	for (i = 0; i < cm_json_length(records); i++)
-	{
-		const CmJson *record = cm_json_at(records, i);
-		const char *content = cm_json_get_string(record, "content");
-
-		if (content == NULL || item_of(pd, content) != NULL)
-			continue;
-		cm_buf_append_str(body, count++ > 0 ? "," : "");
-		put_content(body, content, cm_json_bool(cm_json_get(record, "disabled"), false));
-	}
-	for (i = 0; i < pd->run.count; i++)
-	{
-		const CmDns01Item *item = &pd->run.items[i];
-
-		if (item->done || item->remove || strcmp(item->name, pd->name) != 0)
-			continue;
-		cm_buf_append_str(body, count++ > 0 ? "," : "");
-		put_value(body, item->value);
-	}
-	cm_buf_append_str(body, "]}");
-	return count;
-}
-
-static void
-on_replaced(CmDns01ApiAnswer *answer, void *arg)
-{
-	PowerDns   *pd = arg;
-
-	if (answer->status.code != CM_OK)
-	{
-		refused(pd, answer, "change the zone");
-		return;
-	}
-	pd->written = true;
-	replace_name(&pd->run);
-}
-
-static void
-send_set(PowerDns *pd, const CmJson *set)
-{
-	CmBuf		path;
-	CmBuf		body;
-	CmBuf		rrset;
-
-	cm_buf_init(&path, 1024);
-	cm_buf_init(&body, 1024 * 1024);
-	cm_buf_init(&rrset, 1024 * 1024);
-	put_zone_path(&path, pd);
-	if (put_set(&rrset, pd, set) == 0)
-	{
-		cm_buf_reset(&rrset);
-		put_rrset_head(&rrset, pd->name, "DELETE", pd->ttl);
-		cm_buf_append_str(&rrset, "]}");
-	}
-	cm_buf_append_str(&body, "{\"rrsets\":[");
-	cm_buf_append_str(&body, cm_buf_cstr(&rrset));
-	cm_buf_append_str(&body, "]}");
-	body.failed = body.failed || rrset.failed;
-	cm_buf_free(&rrset);
-	cm_dns01_run_send_json(&pd->run, "PATCH", cm_buf_cstr(&path), &body, on_replaced);
-	cm_buf_free(&path);
-}
-
-static void
-on_set(CmDns01ApiAnswer *answer, void *arg)
-{
-	PowerDns   *pd = arg;
-	const CmJson *set;
-	int			i;
-
-	if (answer->status.code != CM_OK)
-	{
-		refused(pd, answer, "show the zone");
-		return;
-	}
-	if (answer->json == NULL || cm_json_type(answer->json) != CM_JSON_OBJECT)
-	{
-		cm_dns01_run_fail(&pd->run, CM_PROTOCOL, "PowerDNS's answer is no zone");
-		return;
-	}
-	set = set_in(pd, answer->json);
-	if (cm_json_length(cm_json_get(set, "records")) > VALUES_MAX)
-	{
-		cm_dns01_run_fail(&pd->run, CM_LIMIT, "there are more than %d TXT values at \"%.150s\"", VALUES_MAX, pd->name);
-		return;
-	}
-	if (satisfied(pd, cm_json_get(set, "records")))
-	{
-		for (i = 0; i < pd->run.count; i++)
-			pd->run.items[i].done = pd->run.items[i].done || strcmp(pd->run.items[i].name, pd->name) == 0;
-		leave_name(pd);
-		apply_next(pd);
-	}
-	else if (pd->rounds++ == ROUNDS_MAX)
-		cm_dns01_run_fail(&pd->run, CM_NETWORK, "somebody else keeps replacing the TXT records at \"%.150s\"", pd->name);
-	else if (pd->written)
-	{
-		/* Overwritten in between: once more, from what is there now. */
-		pd->written = false;
-		cm_dns01_run_later(&pd->run, ROUND_MS * pd->rounds, replace_name);
-	}
-	else
-		send_set(pd, set);
-}
-
-/* Reads the set of the name: before it is written, and after. */
-static void
-replace_name(CmDns01Run *run)
-{
-	PowerDns   *pd = (PowerDns *) run;
-	CmDns01ApiRequest request = {.method = "GET", .max_answer = (size_t) 8 * 1024 * 1024};
-	CmBuf		path;
-
-	cm_buf_init(&path, 2000);
-	put_zone_path(&path, pd);
-	cm_buf_append_str(&path, "?rrset_name=");
-	cm_dns01_api_escape(&path, pd->name);
-	cm_buf_append_str(&path, ".&rrset_type=TXT");
-	request.path = cm_buf_cstr(&path);
-	cm_dns01_run_send(&pd->run, &request, on_set);
 	cm_buf_free(&path);
 }
 
@@ -621,26 +323,26 @@ replace_name(CmDns01Run *run)
 static void
 on_notified(CmDns01ApiAnswer *answer, void *arg)
 {
-	PowerDns   *pd = arg;
+	CmPowerDns   *pd = arg;
 
 	if (answer->status.code != CM_OK)
 	{
-		refused(pd, answer, "notify the secondary servers");
+		cm_powerdns_refused(pd, answer, "notify the secondary servers");
 		return;
 	}
 	pd->notified = true;
-	apply_next(pd);
+	cm_powerdns_apply(pd);
 }
 
 static void
-send_notify(PowerDns *pd)
+send_notify(CmPowerDns *pd)
 {
 	CmBuf		path;
 	CmBuf		body;
 
 	cm_buf_init(&path, 1024);
 	cm_buf_init(&body, 16);
-	put_zone_path(&path, pd);
+	cm_powerdns_put_path(&path, pd);
 	cm_buf_append_str(&path, "/notify");
 	cm_buf_append_str(&body, "{}");
 	cm_dns01_run_send_json(&pd->run, "PUT", cm_buf_cstr(&path), &body, on_notified);
@@ -650,23 +352,14 @@ send_notify(PowerDns *pd)
 static void
 wait_for_name(CmDns01Run *run)
 {
-	apply_next((PowerDns *) run);
+	cm_powerdns_apply((CmPowerDns *) run);
 }
 
-static void
-apply_next(PowerDns *pd)
+void
+cm_powerdns_apply(CmPowerDns *pd)
 {
-	CmDns01Item *next = NULL;
-	int			i;
+	CmDns01Item *next = cm_dns01_run_next(&pd->run);
 
-	/* Removals first: a set never grows needlessly. */
-	for (i = 0; i < pd->run.count; i++)
-	{
-		CmDns01Item *item = &pd->run.items[i];
-
-		if (!item->done && (next == NULL || (item->remove && !next->remove)))
-			next = item;
-	}
 	if (next == NULL)
 	{
 		if (pd->notify && !pd->notified)
@@ -675,11 +368,10 @@ apply_next(PowerDns *pd)
 			cm_dns01_run_finish(&pd->run);
 		return;
 	}
-	pd->removing = next->remove;
 	if (!pd->replace)
 		send_changes(pd);
-	else if (enter_name(pd, next->name))
-		replace_name(&pd->run);
+	else if (cm_powerdns_enter(pd, next->name))
+		cm_powerdns_replace(&pd->run);
 	else
 		cm_dns01_run_later(&pd->run, BUSY_MS, wait_for_name);
 }
@@ -687,13 +379,13 @@ apply_next(PowerDns *pd)
 static void
 apply_first(CmDns01Run *run)
 {
-	apply_next((PowerDns *) run);
+	cm_powerdns_apply((CmPowerDns *) run);
 }
 
 static bool
 apply(const CmDns01Call *call, CmStatus *st)
 {
-	return cm_dns01_run_start(call, sizeof(PowerDns), read_call, release, apply_first, st);
+	return cm_dns01_run_start(call, sizeof(CmPowerDns), read_call, cm_powerdns_release, apply_first, st);
 }
 
 const CmDns01Provider cm_dns01_powerdns = {

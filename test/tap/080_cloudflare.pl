@@ -107,6 +107,21 @@ issues(order('cloudflare', 'late.example.test'), 'records that are seen late');
 CertmgrTest::control($api, '/set', { visible => '0' });
 clean('seen late');
 
+# What the API has said yes to is never seen: the order waits and says where; given up, it leaves nothing.
+faults({ method => 'POST', path => 'batch', body => '"posts":\[\{', do => 'answer', status => 200, text => '{"success":true,"errors":[],"result":{"posts":[]}}' });
+$id = order('cloudflare', 'absent.example.test');
+says($id, qr/record "_acme-challenge\.absent\.example\.test" is not yet at 1 of 1 name servers/, 'a record that the API only pretends to have made');
+$node->safe_psql('postgres', "SELECT certmgr.cancel($id)");
+clean('never seen');
+
+# A crowded name: an answer that fits no datagram, a list of many pages after a lost answer.
+CertmgrTest::control($api, '/set', { record => { name => '_acme-challenge.crowd.example.test', content => '"' . ('x' x 40) . $_ . '"' } }) for 1 .. 50;
+$theirs = foreign();
+faults({ method => 'POST', path => 'batch', do => 'lost' });
+issues(order('cloudflare', 'crowd.example.test', '*.crowd.example.test'), 'a name with 50 values of somebody else');
+clean('crowded name');
+is_deeply(foreign(), $theirs, 'which are untouched');
+
 # An endpoint that knows no batch.
 CertmgrTest::control($api, '/set', { batch => '0' });
 faults({ method => 'POST', path => 'dns_records$', do => 'lost' }, { method => 'DELETE', do => 'lost' });
