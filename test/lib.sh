@@ -233,6 +233,16 @@ poll_sql() {
 	done
 }
 
+# ---- Python, for doubles of APIs ----
+
+# Debian's own before anything of the same name that the user's tools put in front.
+find_python() {
+	if [ -x /usr/bin/python3 ]; then say /usr/bin/python3; else command -v python3; fi
+}
+
+# python_copy PYTHON DIR: as DIR/python3, because server_stop trusts only programs of the directory. Needs PYTHONHOME when run.
+python_copy() { install -m 755 "$(readlink -f "$("$1" -c 'import sys; print(sys.executable)')")" "$2/python3"; }
+
 # ---- Go and Pebble ----
 
 # find_go: a go of version 1.24 or newer (what Pebble 2.10 asks for), or nothing.

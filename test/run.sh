@@ -117,7 +117,7 @@ run_isolation() {
 }
 
 run_tap() {
-	local dir=$CM_TMP/tap dump=$CM_TMP/tap/raw code=0 ok bad f files=() pebble
+	local dir=$CM_TMP/tap dump=$CM_TMP/tap/raw code=0 ok bad f files=() pebble moto=
 	section tap
 	for f in "$CM_ROOT"/test/tap/*.pl; do
 		if [ -f "$f" ]; then files+=("test/tap/$(basename "$f")"); fi
@@ -129,11 +129,16 @@ run_tap() {
 	pebble=$("$CM_ROOT/test/peers/pebble.sh" build)
 	# Under its own name: pebble.sh knows by it which kind it is.
 	install -m 755 "$pebble" "$dir/$(basename "$pebble")"
+	if [[ " ${files[*]} " == *moto* ]] && moto=$("$CM_ROOT/test/peers/moto.sh" build 2>"$dir/moto.log"); then
+		# Copied: the cache may lie in a home that the unprivileged user cannot enter.
+		cp -r "$moto" "$dir/moto"
+		moto=$dir/moto
+	fi
 	if [ "$CM_UID" = 0 ]; then chown -R "$CM_USER" "$dir"; fi
 	CM_TMP=$dir as_user env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE -u PGOPTIONS \
 		PATH="$PG_BIN:$PATH" TMPDIR="$dir" PG_REGRESS="$PG_PGXS/src/test/regress/pg_regress" top_builddir="$dir" PG_TEST_PORT_DIR="$dir/portlock" \
 		TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" PERL_TEST_HARNESS_DUMP_TAP="$dump" \
-		CERTMGR_PEBBLE="$dir/$(basename "$pebble")" CERTMGR_TEST_DIR="$dir" ${CERTMGR_LD_PRELOAD:+LD_PRELOAD="$CERTMGR_LD_PRELOAD"} \
+		CERTMGR_PEBBLE="$dir/$(basename "$pebble")" CERTMGR_MOTO="${moto:-}" CERTMGR_TEST_DIR="$dir" ${CERTMGR_LD_PRELOAD:+LD_PRELOAD="$CERTMGR_LD_PRELOAD"} \
 		timeout -k 20 "$LIMIT" prove --timer -j "${CERTMGR_JOBS:-2}" -I "$PG_PGXS/src/test/perl" -I "$dir/test/tap/lib" "${files[@]}" 2>&1 || code=$?
 	ok=$(find "$dump" -type f -exec cat {} + | count '^ok ')
 	bad=$(find "$dump" -type f -exec cat {} + | sed '/# *TODO/d' | count '^not ok ')

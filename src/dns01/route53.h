@@ -27,6 +27,7 @@ typedef struct CmRoute53Task
 	char		name[256];
 	const char *suffixes[CM_ROUTE53_SUFFIXES_MAX];	/* of the name, the shortest first */
 	int			nsuffixes;
+	int			asked;			/* the suffix whose zones were asked for last */
 	int			pages;
 	int			twins;			/* zones of the best name and the kind that is wanted */
 	bool		other_kind;		/* a zone holds the name, but is private where a public one is wanted, or the other way */

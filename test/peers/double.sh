@@ -13,16 +13,14 @@ dir=${2:-}
 
 start() {
 	local name=$1 python home f; shift
-	# Debian's own before anything of the same name that the user's tools put in front.
-	python=/usr/bin/python3
-	[ -x $python ] || python=$(command -v python3)
+	python=$(find_python)
 	home=$("$python" -c 'import sys; print(sys.base_prefix)')
 	private_dir "$dir"
 	dir=$(cd "$dir" && pwd)
 	server_stop "$dir"
 	rm -f "$dir/vars"
-	# Copies: server_stop trusts only programs of the directory, and the checkout may be closed to the unprivileged user.
-	install -m 755 "$(readlink -f "$("$python" -c 'import sys; print(sys.executable)')")" "$dir/python3"
+	# Copies: the checkout may be closed to the unprivileged user.
+	python_copy "$python" "$dir"
 	for f in "$doubles"/*.py; do install -m 644 "$f" "$dir/"; done
 	server_start "$dir" "$name" env PYTHONHOME="$home" PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 "$dir/python3" "$dir/$name.py" "$dir" "$@"
 	server_wait "$dir" "$name" 20 test -f "$dir/vars"

@@ -215,7 +215,7 @@ sub issues
 	my ($node, $id, $what) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $ok = ok(poll_until($node, "SELECT state FROM certmgr.certificate WHERE id = $id", 'issued', 90), $what);
-	diag($node->safe_psql('postgres', "SELECT step, ca_status, message FROM certmgr.order_status WHERE certificate_id = $id")) unless $ok;
+	diag($node->safe_psql('postgres', "SELECT step, ca_status, message FROM certmgr.order_status WHERE certificate = $id")) unless $ok;
 	return $ok;
 }
 
