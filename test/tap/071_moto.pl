@@ -52,7 +52,8 @@ sub txt
 	return join "\n", sort @all;
 }
 
-my $foreign = '<ChangeResourceRecordSetsRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeBatch><Changes><Change><Action>CREATE</Action>'
+# UPSERT: moto takes a CREATE for a second one when an equal CREATE was ever made, although the batch deletes the set first.
+my $foreign = '<ChangeResourceRecordSetsRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeBatch><Changes><Change><Action>UPSERT</Action>'
   . '<ResourceRecordSet><Name>_acme-challenge.example.test.</Name><Type>TXT</Type><TTL>77</TTL><ResourceRecords><ResourceRecord><Value>"foreign"</Value></ResourceRecord></ResourceRecords>'
   . '</ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>';
 my $made = $http->post("$moto->{API_URL}/2013-04-01/hostedzone/$moto->{ZONE_example_test}/rrset/", { headers => \%head, content => $foreign });
