@@ -96,7 +96,8 @@ add("h04", "Content-Length says more than there is", faults=[{"on": k, "wire": "
 add("h05", "100 Continue before every answer", faults=[{"on": "directory|newNonce|" + ALL_POSTS, "times": LATER, "wire": "continue"}])
 add("h06", "302 to another origin is not followed", faults=[{"on": k, "do": "instead", "status": 302, "headers": header("Location", "{trap}")}
                                                             for k in ("newOrder", "order")], extra=4)
-add("h07", "relative Location and relative URLs", faults=[
+add("h07", "relative Location; once an answer with relative URLs, which is none", extra=3, faults=[
+    edit(lambda ca, r: r.set({k: v.replace(ca.origin, "") if isinstance(v, str) else v for k, v in r.value().items()}), on="newOrder"),
     edit(lambda ca, r: setattr(r, "headers", [(k, v.replace(ca.origin, "") if k == "Location" else v) for k, v in r.headers]), on="newOrder|newAccount|order", times=LATER)])
 add("h08", "a header of 64 KiB", faults=[{"on": "newOrder|cert", "times": 2, "wire": "header"}], extra=3)
 add("h09", "1 GiB of blanks, gzipped", faults=[{"on": k, "wire": "gzip"} for k in ("newOrder", "order")], extra=5)

@@ -2,7 +2,7 @@
 #
 #   my $run = AcmedTest::start('name');         # cluster, BIND, acmed
 #   $run->order;                                # a CA, a DNS provider and subscribers each; issue
-#   $run->watch(seconds => 150, kill => 0);     # until every scenario has come to its outcome
+#   $run->watch(seconds => 150);                # until every scenario has come to its outcome; kill => 1 after hold() kills the worker
 #   $run->judge;                                # one test a scenario
 #
 # Time is not waited for: whatever the worker puts off for more than a second is made due now, and how long it wanted to wait is
@@ -157,12 +157,16 @@ sub look
 	return;
 }
 
+# From now on acmed holds requests at the points where a kill is wanted.
+sub hold { my ($self) = @_; CertmgrTest::control($self->{acmed}, '/kill', { on => JSON::PP::true }); return; }
+
 # One kill, when a request is held for a while: by then the other scenarios stand at a point of theirs as well.
 sub kill_worker
 {
 	my ($self) = @_;
 	my $held = CertmgrTest::control($self->{acmed}, '/held');
 	return 0 unless $held->{count} && $held->{age} > 0.4;
+	$self->{points}{"$_->[0] $_->[1] $_->[2]"} = 1 for @{ $held->{points} };
 	my ($pid) = eval { CertmgrTest::worker_pids($self->{node}, 'certmgr worker%') };
 	$self->{kills}++ if $pid && CertmgrTest::kill9($pid);
 	CertmgrTest::control($self->{acmed}, '/release', {});
@@ -175,7 +179,6 @@ sub watch
 	my ($self, %o) = @_;
 	my $end = time + $o{seconds};
 	my $begin = time;
-	CertmgrTest::control($self->{acmed}, '/kill', { on => $o{kill} ? JSON::PP::true : JSON::PP::false });
 	while (time < $end)
 	{
 		if ($o{kill} && $self->kill_worker) { next; }
@@ -186,7 +189,7 @@ sub watch
 	}
 	CertmgrTest::control($self->{acmed}, '/kill', { on => JSON::PP::false });
 	CertmgrTest::control($self->{acmed}, '/release', {});
-	note(sprintf '%d scenarios, %d came to their outcome, %d kills, %.1f s', scalar @{ $self->{rows} }, scalar keys %{ $self->{judged} }, $self->{kills}, time - $begin);
+	note(sprintf '%d scenarios, %d came to their outcome, %d kills at %d points, %.1f s', scalar @{ $self->{rows} }, scalar keys %{ $self->{judged} }, $self->{kills}, scalar keys %{ $self->{points} // {} }, time - $begin);
 	# Those that did not arrive have their orders cancelled, so that their records go as well.
 	$self->psql("SELECT certmgr.cancel(id) FROM certmgr.certificate WHERE state = 'pending' AND ca_id IN (SELECT id FROM certmgr.ca WHERE type = 'acme')");
 	$end = time + 30;
