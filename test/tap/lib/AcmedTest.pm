@@ -245,7 +245,8 @@ sub problems
 	my $requests = $row->{outcome} =~ /waiting|needs_human/ && $judged ? $judged->{state}{requests} : $ca->{requests};
 	my $names = 0;
 	$names += @$_ for @{ $row->{names} };
-	my $budget = $row->{budget} + $self->{kills} * (3 + 2 * $names);
+	# Each process asks for the directory and a nonce, and for what was under way: one request a name.
+	my $budget = $row->{budget} + $self->{kills} * (2 + $names);
 	push @out, "$requests requests, the budget is $budget" if $requests > $budget;
 	$self->{used}{$name} = "$requests of $budget requests";
 	push @out, "$ca->{certificates} certificates at the CA, wanted are $row->{issued}" if $ca->{certificates} != $row->{issued};
