@@ -97,7 +97,7 @@ SELECT certmgr.alter_template('tpl web', sans => '{"dns": {"suffix": ["example.c
 SELECT certmgr.renew(:id) > :id AS renewed;
 
 -- longer than the issuer: refuse or clamp
-SELECT certmgr.create_template('tpl long', subject => '{"CN": true}', lifetime => '20 years') IS NOT NULL AS made;
+SELECT certmgr.create_template('tpl long', subject => '{"CN": true}', usages => '{digitalSignature,clientAuth}', lifetime => '20 years') IS NOT NULL AS made;
 \set VERBOSITY terse
 SELECT certmgr.issue_from('tpl root', 'CN=joe', template => 'tpl long');
 SELECT certmgr.alter_template('tpl long', outlives_issuer => 'clamp');
@@ -106,7 +106,7 @@ SELECT c.not_after = r.not_after AS clamped FROM certmgr.certificate c, certmgr.
 \set VERBOSITY default
 
 -- short lives need no revocation (RFC 9608), unless the template says so
-SELECT certmgr.create_template('tpl short', subject => '{"CN": true}', sans => '{}', lifetime => '24 hours') IS NOT NULL AS made;
+SELECT certmgr.create_template('tpl short', subject => '{"CN": true}', sans => '{}', usages => '{digitalSignature,clientAuth}', lifetime => '24 hours') IS NOT NULL AS made;
 SELECT certmgr.issue_from('tpl root', 'CN=joe', template => 'tpl short') AS id5 \gset
 SELECT certmgr.issue_from('tpl root', 'CN=joe', template => 'tpl short', lifetime => '24 hours 1 second') AS id6 \gset
 SELECT certmgr.alter_template('tpl short', no_rev_avail => 'never');
@@ -126,7 +126,7 @@ END $$;
 CREATE ROLE tpl_checker;
 GRANT CREATE ON SCHEMA public TO tpl_checker;
 ALTER FUNCTION public.tpl_check(jsonb) OWNER TO tpl_checker;
-SELECT certmgr.create_template('tpl fn', subject => '{"*": true}', sans => '{"dns": true}', check_function => 'public.tpl_check(jsonb)') IS NOT NULL AS made;
+SELECT certmgr.create_template('tpl fn', subject => '{"*": true}', sans => '{"dns": true}', usages => '{digitalSignature,clientAuth}', check_function => 'public.tpl_check(jsonb)') IS NOT NULL AS made;
 SELECT check_function, check_function_owner FROM certmgr.template WHERE name = 'tpl fn';
 SELECT certmgr.issue_from('tpl root', 'CN=fine', template => 'tpl fn') IS NOT NULL AS issued;
 SELECT certmgr.issue_from('tpl root', 'CN=who', template => 'tpl fn');

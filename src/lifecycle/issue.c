@@ -238,8 +238,8 @@ cm_issue(const char *subscriber, const char *csr)
 }
 
 /* Operators may issue what they like; others by a template that is granted to them, from the CAs it names. CA certificates are for administrators. */
-static void
-check_request_access(const CmIssueFrom *request)
+void
+cm_issue_from_check_access(const CmIssueFrom *request)
 {
 	const CmTemplateEntry *t;
 
@@ -261,7 +261,7 @@ cm_issue_from(const CmIssueFrom *request)
 	CmCaRow    *ca;
 	CmWanted	w = {0};
 
-	check_request_access(request);
+	cm_issue_from_check_access(request);
 	w.actor = cm_caller_name();
 	cm_owner_enter(&scope);
 	ca = cm_ca_require(request->ca, false);

@@ -31,6 +31,8 @@ typedef struct CmIssueFrom
 	const char *template;		/* NULL: none; the defaults are then its */
 } CmIssueFrom;
 
+/* May the caller ask for this? Operators what they like, others by a template that is granted to them. Throws. */
+extern void cm_issue_from_check_access(const CmIssueFrom *request);
 extern int64 cm_issue_from(const CmIssueFrom *request);
 
 /* A successor: key "new" or "reuse", or a CSR. Checks access. */

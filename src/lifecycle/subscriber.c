@@ -335,7 +335,7 @@ check_by_template(const CmSubscriberRow *row)
 		if (!cm_san_parse(row->sans[i], sans, &st))
 			cm_throw(&st, NULL);
 	}
-	if (!cm_template_check_names(&t->rules, cm_slice(subject->data, subject->len), cm_slice(sans->data, sans->len), keep_refusal, &refusal))
+	if (!cm_template_check_names(&t->rules, cm_slice(subject->data, subject->len), cm_slice(sans->data, sans->len), false, keep_refusal, &refusal))
 		refuse_by_template(t, row, refusal.detail);
 	if (t->rules.key_algs != 0 && (t->rules.key_algs & CM_KEY_ALG_BIT(alg)) == 0)
 		refuse_by_template(t, row, psprintf("Key algorithm %s is not among the allowed ones.", row->key_algorithm));

@@ -149,6 +149,7 @@ cm_wanted_policy(const CmWanted *w, const CmIssuer *issuer, const CmTbs *tbs, Cm
 	if (w->template == NULL)
 		return;
 	policy->template = &w->template->rules;
+	policy->check_common_names = true;
 	policy->ca = w->template->rules.ca;
 	policy->ext_key_usage_critical = w->template->rules.ext_key_usage_critical;
 	policy->policies = w->template->rules.policies;
@@ -267,7 +268,7 @@ cm_wanted_check_external(const CmWanted *w)
 
 	if (t == NULL)
 		return;
-	if (!cm_template_check_names(t, w->subject, w->sans, keep_refusal, &refusal))
+	if (!cm_template_check_names(t, w->subject, w->sans, false, keep_refusal, &refusal))
 		refuse(w, refusal.detail);
 	if (t->key_algs != 0 && (t->key_algs & CM_KEY_ALG_BIT(w->key_alg)) == 0)
 		refuse(w, psprintf("Key algorithm %s is not among the allowed ones.", cm_key_alg_name(w->key_alg)));

@@ -50,9 +50,9 @@ cm_tx_commit(void)
 
 /* Takes the error that was caught, into a buffer; what is not ours to swallow is thrown on. */
 static void
-take_error(char *message, size_t size)
+take_error(MemoryContext context, char *message, size_t size)
 {
-	MemoryContext old = MemoryContextSwitchTo(outer_context);
+	MemoryContext old = MemoryContextSwitchTo(context);
 	ErrorData  *error = CopyErrorData();
 
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
@@ -75,7 +75,7 @@ cm_tx_try_commit(char *message, size_t size)
 	PG_CATCH();
 	{
 		ok = false;
-		take_error(message, size);
+		take_error(outer_context, message, size);
 		/* SPI_commit() has rolled back and begun another one by itself. */
 		if (!in_procedure)
 			AbortCurrentTransaction();
@@ -103,7 +103,7 @@ cm_tx_try(void (*fn) (void *arg), void *arg, char *message, size_t size)
 	{
 		MemoryContextSwitchTo(context);
 		ok = false;
-		take_error(message, size);
+		take_error(context, message, size);
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();

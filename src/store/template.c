@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "pg/query.h"
 #include "store/template.h"
+#include "utils/timestamp.h"
 
 typedef struct Column
 {
@@ -162,4 +163,33 @@ cm_template_of_certificate(int64 certificate_id)
 	CmRows		rows = cm_query(&query, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
 
 	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
+}
+
+CmTemplateUse *
+cm_template_uses(int64 id, int64 above, int *count)
+{
+	/* A subscriber's template of today decides, not the one that the certificate was issued by. */
+	static CmQuery query = {
+		"SELECT c.id, s.name, c.subject, c.not_after, b.der, a.type <> 'private' FROM certmgr.certificate c"
+		" JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
+		" LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id"
+		" LEFT JOIN certmgr.ca a ON a.id = c.ca_id"
+		" WHERE c.id > $2 AND CASE WHEN s.id IS NULL THEN c.template_id ELSE s.template_id END = $1"
+		" AND c.state = 'issued' AND c.source = 'issued' AND c.not_after > pg_catalog.now() AND b.der IS NOT NULL ORDER BY c.id LIMIT 500",
+		2, {INT8OID, INT8OID}
+	};
+	CmRows		rows = cm_query(&query, (Datum[]) {Int64GetDatum(id), Int64GetDatum(above)}, NULL);
+	CmTemplateUse *uses = palloc(sizeof(CmTemplateUse) * (rows.count + 1));
+
+	*count = rows.count;
+	for (int i = 0; i < rows.count; i++)
+	{
+		uses[i].certificate_id = cm_rows_int64(&rows, i, 0);
+		uses[i].subscriber = cm_rows_text(&rows, i, 1);
+		uses[i].subject = cm_rows_text(&rows, i, 2);
+		uses[i].not_after = cm_rows_time(&rows, i, 3, DT_NOEND);
+		uses[i].der = cm_rows_slice(&rows, i, 4);
+		uses[i].external = cm_rows_bool(&rows, i, 5);
+	}
+	return uses;
 }

@@ -8,6 +8,9 @@
 
 #include "postgres.h"
 
+#include "base/der.h"
+#include "datatype/timestamp.h"
+
 /* In the order of sql/extension/27_template.sql, id apart. The order up to CAS is that of the arguments of create_template, check_function_owner apart. */
 typedef enum CmTemplateColumn
 {
@@ -62,6 +65,18 @@ extern void cm_template_row_update(const CmTemplateRow *row);
 extern void cm_template_row_delete(int64 id);
 /* What keeps it from being dropped, in words; NULL: nothing. */
 extern char *cm_template_row_in_use(int64 id);
+typedef struct CmTemplateUse
+{
+	int64		certificate_id;
+	char	   *subscriber;		/* NULL: none */
+	char	   *subject;
+	TimestampTz not_after;
+	CmSlice		der;
+	bool		external;
+} CmTemplateUse;
+
+/* Live certificates above an id whose renewal would go by the template, in the order of their ids; *count of them, at most some hundred. */
+extern CmTemplateUse *cm_template_uses(int64 id, int64 above, int *count);
 /* The template that a certificate was issued by; 0: none. */
 extern int64 cm_template_of_certificate(int64 certificate_id);
 

@@ -355,14 +355,16 @@ check_common_name(const CmPolicyCheck *check, const CmDer *value)
 static bool
 check_common_names(const CmPolicyCheck *check)
 {
+	const CmPolicy *policy = check->policy;
 	CmSlice		common_name = cm_slice("\x55\x04\x03", 3);
 	CmSlice		rest = check->cert.subject;
 	CmDer		name;
 	CmDer		rdn;
 	CmDer		pair;
 	CmDer		item;
+	bool		forced = policy->check_common_names && !check->cert.ca && is_for_servers(&check->cert);
 
-	if (!check->policy->check_sans || check->policy->check_subject)
+	if (!forced && (!policy->check_sans || policy->check_subject))
 		return true;
 	if (!cm_der_next(&rest, &name))
 		return cm_policy_deny(check, "The subject is unreadable.");

@@ -20,6 +20,7 @@ typedef struct CmPolicy
 	const char *holder;			/* for messages: subscriber "web" */
 	bool		check_subject;
 	CmSlice		subject;		/* Name that the certificate must have, when check_subject */
+	bool		check_common_names; /* hosts in a prescribed subject, too, must be among the names, where the certificate is good for servers: the subject was not an operator's choice */
 	bool		check_sans;
 	CmSlice		sans;			/* every name of the certificate must be one of these, when check_sans */
 	bool		all_sans;		/* and each of these must be there */

@@ -687,9 +687,9 @@ cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmT
 }
 
 bool
-cm_template_check_names(const CmTemplate *t, CmSlice subject, CmSlice sans, CmTemplateReport report, void *arg)
+cm_template_check_names(const CmTemplate *t, CmSlice subject, CmSlice sans, bool all, CmTemplateReport report, void *arg)
 {
-	Check		c = {t, NULL, false, report, arg, true, false};
+	Check		c = {t, NULL, all, report, arg, true, false};
 
 	check_subject(&c, subject);
 	if (!c.stopped)

@@ -105,7 +105,7 @@ typedef struct CmTemplateCase
 /* True when every rule was kept. all: kept rules are reported, too. */
 extern bool cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmTemplateReport report, void *arg);
 /* Subject and names only, for what is not a certificate yet. */
-extern bool cm_template_check_names(const CmTemplate *t, CmSlice subject, CmSlice sans, CmTemplateReport report, void *arg);
+extern bool cm_template_check_names(const CmTemplate *t, CmSlice subject, CmSlice sans, bool all, CmTemplateReport report, void *arg);
 /* The subject with the attributes that the template fixes added where they are missing, appended. */
 extern bool cm_template_complete_subject(const CmTemplate *t, CmSlice subject, CmBuf *out, CmStatus *st);
 extern const CmExtensionRule *cm_template_extension(const CmTemplate *t, CmSlice oid);

@@ -219,6 +219,12 @@ common_name(const char *subject, bool server, bool fine, const char *words)
 	p.check_subject = true;
 	p.subject = of(&name);
 	accept_tbs(&tbs, &p);
+	/* unless it was not an operator's choice, and a server could use it */
+	p.check_common_names = true;
+	if (fine || !server)
+		accept_tbs(&tbs, &p);
+	else
+		refuse_tbs(&tbs, &p, words);
 	cm_buf_free(&name);
 }
 
