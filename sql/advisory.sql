@@ -136,7 +136,7 @@ SELECT certmgr.install_ca_certificate('adv inter', certmgr.certificate_pem(:sub)
 SELECT certmgr.issue_from('adv inter', sans => '{www.example.com}') IS NOT NULL AS issued;
 SELECT certmgr.issue_from('adv inter', sans => '{www.example.org}');
 SELECT certmgr.issue_from('adv inter', sans => '{x.secret.example.com}');
-SELECT certmgr.issue_from('adv inter', csr => pg_temp.csr('ca'), template => 'adv sub');
+SELECT certmgr.issue_from('adv inter', csr => pg_temp.csr('ca'), template => 'adv sub', lifetime => '1 day');
 -- a CA certificate is for administrators
 CREATE ROLE adv_operator;
 GRANT certmgr_operator TO adv_operator;
