@@ -8,6 +8,7 @@ API_URL answers Route 53 and STS (POST /), HTTP_URL the metadata servers. Option
     page        at most so many items in a list (100)
     rate        requests a second that are not throttled, with a burst of 5 (0: any number)
     skew        seconds that this server's clock is ahead (0)
+    hide        1: DNS does not show changes, although the API has them; back to 0, it shows all
     deny        action that is denied: "route53:GetChange"
     shape       "batch" (default): InvalidChangeBatch in its own shape, "error": as ErrorResponse
     role_seconds    how long granted keys are good for (3600)
@@ -96,6 +97,10 @@ class Route53(apiserver.App):
             self.zones[index].sets[(name, "TXT")] = (ttl, texts)
             self.show(self.zones[index], name)
         super().set(values)
+        if values.get("hide") == 0:
+            for zone in self.zones:
+                for name in {n for n, t in zone.sets if t == "TXT"}:
+                    self.show(zone, name)
 
     # ---- signature, version 4 ----
 
@@ -385,7 +390,7 @@ class Route53(apiserver.App):
 
     def show(self, zone, name):
         """DNS has what the zone has."""
-        if not zone.private:
+        if not zone.private and not self.option("hide", 0):
             ttl, values = zone.sets.get((name, "TXT"), (0, []))
             texts = ["".join(re.sub(r"\\(\d{3}|.)", lambda m: chr(int(m[1], 8)) if len(m[1]) == 3 else m[1], part)
                              for part in re.findall(r'"((?:[^"\\]|\\.)*)"', v)) for v in values]

@@ -77,7 +77,7 @@ set(page => 100, pending => 0);
 
 # ---- an API that misbehaves ----
 
-fault({ path => 'rrset/', do => 'lost' }, { path => 'rrset/', do => 'lost', skip => 1 });
+fault({ path => 'rrset/', do => 'lost', times => 2 });
 issues(order('static', 'lost.example.test', '*.lost.example.test'), 'lost answers of changes');
 clean('lost answers');
 
@@ -100,6 +100,13 @@ issues(order('static', 'skew.example.test'), 'a clock that differs by more than 
 clean('skew');
 set(skew => 0);
 issues(order('static', 'skew2.example.test'), 'and back');
+
+set(hide => 1);
+my $hidden = order('static', 'hidden.example.test');
+says($hidden, 'waits until the TXT records are at all name servers', 'the API has the change, the name servers do not');
+set(hide => 0);
+issues($hidden, 'and when they have it the order goes on');
+clean('hidden');
 
 set(rate => 4);
 my @many = map { order('static', "n$_.example.test") } 1 .. 8;

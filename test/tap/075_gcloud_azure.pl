@@ -46,6 +46,7 @@ sub mends
 sub killed_while_waiting
 {
 	my ($ca, $double, $path, $name) = @_;
+	clean("$ca: before the crash");
 	CertmgrTest::control($double, '/faults', [ { path => $path, method => 'P.*', do => 'wait' } ]);
 	my $id = order($ca, $name);
 	ok(CertmgrTest::wait_until(sub { grep { ($_->{fault} // '') eq 'wait' } @{ CertmgrTest::control($double, '/log') } }), "$ca: the change was sent");
@@ -90,9 +91,10 @@ is(CertmgrTest::control($google, '/state')->{granted}, 1, 'gcloud: one access to
 is(scalar(grep { $_->{method} eq 'POST' && $_->{target} =~ /changes/ } @{ CertmgrTest::control($google, '/log') }), 6, 'gcloud: one change a zone to write, one to clean up');
 CertmgrTest::control($google, '/set', { pending => 0 });
 
-CertmgrTest::control($google, '/faults', [ { path => 'changes', method => 'POST', do => 'lost' }, { path => 'changes', method => 'POST', do => 'lost', skip => 1 }, { path => 'rrsets', do => 'unauthorized' },
+CertmgrTest::control($google, '/faults', [ { path => 'changes', method => 'POST', do => 'lost' }, { path => 'changes', method => 'POST', do => 'lost' }, { path => 'rrsets', do => 'unauthorized' },
 		{ path => 'managedZones\\?', do => 'rate' }, { path => 'managedZones\\?', do => 'answer', status => 429, headers => { 'Retry-After' => '1' } } ]);
 issues(order('gcloud', 'lost.example.test', '*.lost.example.test'), 'gcloud: lost answers, a withdrawn token, rate limits');
+clean('gcloud: lost answers');
 CertmgrTest::control($google, '/faults', [ { path => 'changes', method => 'POST', do => 'conflict', times => 2 } ]);
 issues(order('gcloud', 'conflict.example.test'), 'gcloud: others change the set at the same moment');
 clean('gcloud: faults');
@@ -140,6 +142,7 @@ is(CertmgrTest::control($azure, '/state')->{granted}, 1, 'azure: one access toke
 CertmgrTest::control($azure, '/faults', [ { method => 'PUT', do => 'lost' }, { method => 'DELETE', do => 'lost' }, { path => 'TXT', do => 'unauthorized' },
 		{ path => 'dnsZones\\?', do => 'answer', status => 429, headers => { 'Retry-After' => '1' } }, { path => 'dnsZones\\?', do => 'answer', status => 502, text => '<html>Bad Gateway' } ]);
 issues(order('azure', 'lost.example.test', '*.lost.example.test'), 'azure: lost answers, a withdrawn token, 429, 502 in HTML');
+clean('azure: lost answers');
 CertmgrTest::control($azure, '/faults', [ { method => 'PUT', do => 'conflict', times => 2 } ]);
 issues(order('azure', 'conflict.example.test'), 'azure: others change the set at the same moment');
 clean('azure: faults');
