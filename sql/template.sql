@@ -96,6 +96,12 @@ SELECT certmgr.issue('tpl sub');
 SELECT certmgr.alter_template('tpl web', sans => '{"dns": {"suffix": ["example.com"]}, "ip": {"cidr": "10.0.0.0/8"}}');
 SELECT certmgr.renew(:id) > :id AS renewed;
 
+-- a template that is not for the subscriber's CA any more
+SELECT certmgr.alter_template('tpl web', cas => '{sub}');
+SELECT certmgr.issue('tpl sub');
+SELECT rule, verdict, detail FROM certmgr.explain_request('tpl sub') WHERE verdict = 'refused';
+SELECT certmgr.alter_template('tpl web', cas => '{tpl root}');
+
 -- longer than the issuer: refuse or clamp
 SELECT certmgr.create_template('tpl long', subject => '{"CN": true}', usages => '{digitalSignature,clientAuth}', lifetime => '20 years') IS NOT NULL AS made;
 \set VERBOSITY terse

@@ -15,6 +15,7 @@
 #include "pg/own.h"
 #include "pg/tx.h"
 #include "store/ca.h"
+#include "store/key.h"
 #include "utils/memutils.h"
 #include "x509/san.h"
 
@@ -74,6 +75,8 @@ open_issuer(void *arg)
 	Explain    *e = arg;
 
 	e->issuer = cm_issuer_get(e->w.ca_id);
+	if (e->w.template != NULL)
+		cm_template_check_ca(e->w.template, e->issuer->name);
 }
 
 /* The key that a certificate would have: the request's, or one made for the occasion and forgotten. */
@@ -87,7 +90,7 @@ some_key(const CmWanted *w)
 
 	if (w->csr_spki.len > 0)
 		return w->csr_spki;
-	own = cm_own((void (*) (void *)) cm_key_free);
+	own = cm_own_key();
 	spki = cm_own_buf(0);
 	if (!cm_key_generate(w->key_alg, &key, &st))
 		cm_throw(&st, NULL);

@@ -215,6 +215,9 @@ issue(CmWanted *w)
 	TimestampTz now = GetCurrentTimestamp();
 	int64		id = cm_certificate_next_id();
 
+	/* A subscriber's CA was one of the template's when it was made; the template may have changed. */
+	if (w->template != NULL)
+		cm_template_check_ca(w->template, issuer->name);
 	take_key(w, id, issuer->external, &key);
 	if (issuer->external)
 		put_external(w, issuer, &key, id, now);

@@ -129,6 +129,17 @@ fill_usages_text(CmWanted *w)
 	w->usages_text = cm_datum_text_array(usages, (int) (next - usages));
 }
 
+static bool
+fixes_something(const CmTemplateEntry *t)
+{
+	for (int i = 0; t != NULL && i < t->rules.subject_count; i++)
+	{
+		if (t->rules.subject[i].fixed != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* The subject with what the template fixes. */
 static CmSlice
 completed(const CmWanted *w, CmSlice subject)
@@ -136,7 +147,7 @@ completed(const CmWanted *w, CmSlice subject)
 	CmBuf	   *out;
 	CmStatus	st = CM_STATUS_INIT;
 
-	if (w->template == NULL)
+	if (!fixes_something(w->template))
 		return subject;
 	out = cm_own_buf(0);
 	if (!cm_template_complete_subject(&w->template->rules, subject, out, &st))

@@ -18,6 +18,9 @@ openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev
 echo "SELECT certmgr.issue('web');" >"$CM_TMP/issue.sql"
 echo "SELECT count(certmgr.issue('web')) FROM generate_series(1, 100);" >"$CM_TMP/issue_100.sql"
 echo "SELECT certmgr.issue('web', '$(cat "$CM_TMP/csr.pem")');" >"$CM_TMP/csr.sql"
+sed "s/'web'/'web by template'/" "$CM_TMP/issue.sql" >"$CM_TMP/template.sql"
+sed "s/'web'/'web by template'/" "$CM_TMP/issue_100.sql" >"$CM_TMP/template_100.sql"
+sed "s/'web'/'web by template'/" "$CM_TMP/csr.sql" >"$CM_TMP/template_csr.sql"
 echo "SELECT bench.plain();" >"$CM_TMP/plain.sql"
 echo "SELECT count(bench.plain()) FROM generate_series(1, 100);" >"$CM_TMP/plain_100.sql"
 
@@ -30,7 +33,10 @@ plain=$(tps 8 plain)
 figure plain_insert_three_rows "$plain" rows_sets/s
 figure issue_key_made_here_8_clients "$(tps 8 issue)" certificates/s "$plain"
 figure issue_from_csr_8_clients "$(tps 8 csr)" certificates/s "$plain"
+figure issue_by_template_8_clients "$(tps 8 template)" certificates/s "$plain"
+figure issue_by_template_from_csr_8_clients "$(tps 8 template_csr)" certificates/s "$plain"
 plain=$(times "$(tps 2 plain_100)" 100)
 figure plain_insert_by_100 "$plain" rows_sets/s
 figure issue_key_made_here_by_100 "$(times "$(tps 2 issue_100)" 100)" certificates/s "$plain"
+figure issue_by_template_by_100 "$(times "$(tps 2 template_100)" 100)" certificates/s "$plain"
 figure unsigned_certificates "$(sql -At -c "SELECT count(*) FROM certmgr.certificate c LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id WHERE b.der IS NULL")" rows

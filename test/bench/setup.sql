@@ -1,6 +1,9 @@
 SELECT certmgr.create_root_ca('root', 'CN=Bench Root');
 SELECT certmgr.create_intermediate_ca('issuing', 'root', 'CN=Bench Issuing');
 SELECT certmgr.create_subscriber('web', 'issuing', sans => '{www.example.com,example.com}');
+SELECT certmgr.create_template('web', subject => '{"CN": {"required": true, "values": "**.example.com"}, "O": {"fixed": "Example"}}', max_lifetime => '1 year',
+	sans => '{"dns": {"suffix": "example.com", "regex": "[a-z.]+", "max": 10}, "ip": {"cidr": "10.0.0.0/8"}}', key_algorithms => '{EC-P256,EC-P384}', policies => '["1.2.3.4"]');
+SELECT certmgr.create_subscriber('web by template', 'issuing', sans => '{www.example.com,example.com}', template => 'web');
 SELECT certmgr.issue('web');
 
 -- The baseline: the same three rows, with the same indexes and constraints, put by plain SQL.

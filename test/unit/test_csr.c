@@ -482,6 +482,54 @@ test_crafted_extensions(void **state)
 	assert_extensions("30050603551d0e", CM_INVALID, "extension");
 }
 
+/* Extensions that a template takes from requests: those and no others, each once, and the ordinary ones as ever. */
+static void
+test_listed_extensions(void **state)
+{
+	static const char *const listed = "300806022a0304023000";
+	CmSlice		allowed = cm_slice("\x06\x01\x2a\x06\x02\x2a\x03", 7);
+	CmBuf		hex = {0};
+	CmBuf		der = {0};
+	CmBuf		many = {0};
+	CmStatus	st = CM_STATUS_INIT;
+	CmCsr		csr;
+	char		two[64];
+	int			i;
+
+	(void) state;
+	craft("020100", extension_request(listed, &hex), ALG_ECDSA_SHA256, key, &der);
+	assert_false(cm_csr_parse(slice_of(&der), &csr, &st));
+	assert_true(cm_csr_parse_with(slice_of(&der), allowed, &csr, &st));
+	assert_int_equal(csr.other_count, 1);
+	assert_memory_equal(csr.others[0].data, "\x30\x08\x06\x02\x2a\x03\x04\x02\x30\x00", 10);
+	snprintf(two, sizeof(two), "%s%s", listed, listed);
+	cm_buf_reset(&hex);
+	cm_buf_reset(&der);
+	craft("020100", extension_request(two, &hex), ALG_ECDSA_SHA256, key, &der);
+	assert_false(cm_csr_parse_with(slice_of(&der), allowed, &csr, &st));
+	assert_non_null(strstr(st.detail, "twice"));
+	cm_buf_reset(&hex);
+	cm_buf_reset(&der);
+	craft("020100", extension_request("300806022a0404023000", &hex), ALG_ECDSA_SHA256, key, &der);
+	assert_false(cm_csr_parse_with(slice_of(&der), allowed, &csr, &st));
+	assert_int_equal(st.code, CM_POLICY);
+
+	/* more than there is room for, all of them allowed */
+	cm_buf_reset(&hex);
+	cm_buf_reset(&der);
+	for (i = 0; i <= CM_CSR_OTHERS_MAX; i++)
+		cm_buf_printf(&many, "300806022a%02x04023000", i);
+	craft("020100", extension_request(cm_buf_cstr(&many), &hex), ALG_ECDSA_SHA256, key, &der);
+	cm_buf_reset(&many);
+	for (i = 0; i <= CM_CSR_OTHERS_MAX; i++)
+		cm_buf_append(&many, (uint8_t[]) {0x06, 2, 0x2a, (uint8_t) i}, 4);
+	assert_false(cm_csr_parse_with(slice_of(&der), slice_of(&many), &csr, &st));
+	assert_int_equal(st.code, CM_LIMIT);
+	cm_buf_free(&hex);
+	cm_buf_free(&der);
+	cm_buf_free(&many);
+}
+
 static void
 test_unknown_extension_by_name(void **state)
 {
@@ -665,6 +713,7 @@ main(void)
 		cmocka_unit_test(test_possession),
 		cmocka_unit_test(test_many_names),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_listed_extensions),
 		cmocka_unit_test(test_from_text),
 	};
 
