@@ -43,8 +43,8 @@ class Cloudflare(apiserver.App):
                 self.zones[zone] = name
                 self.status[zone] = "active" if status == "zones" else "pending"
                 self.records[zone] = {}
-                if status == "zones":
-                    self.dns.add_zone(name)
+                # A zone that is not active here is served by others.
+                self.dns.add_zone(name)
 
     def variables(self):
         return {"ZONE_IDS": ",".join("%s=%s" % (name, zone) for zone, name in self.zones.items())}

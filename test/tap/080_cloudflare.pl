@@ -18,7 +18,7 @@ my $anchors = CertmgrTest::slurp($acme->{ACME_TLS_CA});
 sub provider
 {
 	my ($name, $secret, %config) = @_;
-	my $config = encode_json({ endpoint => "$api->{API_URL}/client/v4", trust_anchors => CertmgrTest::slurp($api->{API_TLS_CA}), nameservers => [ $api->{DNS_SERVER} ], %config });
+	my $config = encode_json({ endpoint => "$api->{API_URL}/client/v4", trust_anchors => CertmgrTest::slurp($api->{API_TLS_CA}), nameservers => [ $api->{DNS_SERVER} ], resolvers => [ $api->{DNS_SERVER} ], %config });
 	$node->safe_psql('postgres', qq{
 		SELECT certmgr.create_dns_provider('$name', 'cloudflare', \$c\$$config\$c\$, '$secret');
 		SELECT certmgr.create_acme_ca('$name', '$acme->{ACME_DIRECTORY}', dns_provider => '$name', terms_of_service_agreed => true, trust_anchors => '$anchors')});

@@ -58,6 +58,7 @@ test_find_zone(void **state)
 		{ZONES "com. ", NULL, "200 OK", "[]"},
 		END
 	};
+	const HttpStep none[] = {{ZONES "example.com. ", NULL, "200 OK", "[]"}, {ZONES "com. ", NULL, "200 OK", "[{\"name\":\"net.\"}]"}, END};
 	const HttpStep wrong_key[] = {{ZONES "example.com. ", NULL, "401 Unauthorized", "Unauthorized"}, END};
 	const HttpStep not_pdns[] = {{ZONES "example.com. ", NULL, "200 OK", "{\"zones\":[]}"}, END};
 	const HttpStep nothing[] = {{ZONES "example.com. ", NULL, "404 Not Found", "Not Found"}, END};
@@ -70,6 +71,7 @@ test_find_zone(void **state)
 	o = dns01_find(&powerdns, NAME, secondary);
 	assert_int_equal(o.code, CM_REFUSED);
 	assert_non_null(strstr(o.status.reason, "secondary"));
+	assert_string_equal(dns01_find(&powerdns, NAME, none).status.reason, "this PowerDNS has no zone that holds \"" NAME "\"");
 	o = dns01_find(&powerdns, NAME, wrong_key);
 	assert_int_equal(o.code, CM_REFUSED);
 	assert_string_equal(o.status.detail, "It answered HTTP 401: check the secret (api-key in pdns.conf) and webserver-allow-from.");
