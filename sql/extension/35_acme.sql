@@ -17,7 +17,7 @@ CREATE TABLE certmgr.acme_order (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	certificate_id bigint NOT NULL REFERENCES certmgr.certificate,
 	account_id bigint NOT NULL REFERENCES certmgr.acme_account,
-	step text NOT NULL CONSTRAINT acme_order_step_check CHECK (step IN ('new_order', 'authorize', 'present', 'confirm', 'propagate', 'challenge', 'await',
+	step text NOT NULL CONSTRAINT acme_order_step_check CHECK (step IN ('preflight', 'new_order', 'authorize', 'present', 'confirm', 'propagate', 'challenge', 'await',
 		'finalize', 'issue', 'download', 'done', 'failed')),
 	identifiers text[] NOT NULL,
 	status text,
@@ -45,38 +45,21 @@ CREATE TABLE certmgr.acme_authorization (
 	identifier text,
 	wildcard boolean NOT NULL DEFAULT false,
 	status text,
+	challenge_type text,
 	challenge_url text,
 	token text,
+	issuer_domain_names text[],
 	posted_at timestamptz,
 	problem jsonb,
 	UNIQUE (order_id, url)
 );
-COMMENT ON TABLE certmgr.acme_authorization IS 'authorizations of ACME orders and their dns-01 challenge (RFC 8555 7.5)';
-
-CREATE TABLE certmgr.dns_record (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	dns_provider_id bigint NOT NULL REFERENCES certmgr.dns_provider,
-	order_id bigint NOT NULL REFERENCES certmgr.acme_order,
-	zone text,
-	zone_id text,
-	record_id text,
-	change_id text,
-	name text NOT NULL,
-	value text NOT NULL,
-	state text NOT NULL CONSTRAINT dns_record_state_check CHECK (state IN ('planned', 'present', 'visible', 'removed')),
-	created_at timestamptz NOT NULL,
-	changed_at timestamptz NOT NULL,
-	last_error text,
-	UNIQUE (order_id, name, value)
-);
-CREATE INDEX dns_record_live_idx ON certmgr.dns_record (order_id) WHERE state <> 'removed';
-COMMENT ON TABLE certmgr.dns_record IS 'ledger of every TXT record we made or will make; written before the zone is';
-COMMENT ON COLUMN certmgr.dns_record.record_id IS 'the provider''s id of the record; zone_id that of its zone';
-COMMENT ON COLUMN certmgr.dns_record.change_id IS 'a change that the provider has not brought to all its servers yet';
+COMMENT ON COLUMN certmgr.acme_authorization.challenge_type IS 'dns-01, dns-account-01 or dns-persist-01: see certmgr.set_challenge_type()';
+COMMENT ON COLUMN certmgr.acme_authorization.issuer_domain_names IS 'dns-persist-01: what the CA calls itself in such records';
+COMMENT ON TABLE certmgr.acme_authorization IS 'authorizations of ACME orders (RFC 8555 7.5) and the challenge of each that we answer';
 
 CREATE TABLE certmgr_private.job (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	kind text NOT NULL CONSTRAINT job_kind_check CHECK (kind IN ('acme_account', 'acme_order', 'acme_cleanup', 'acme_revoke', 'crl')),
+	kind text NOT NULL CONSTRAINT job_kind_check CHECK (kind IN ('acme_account', 'acme_order', 'acme_cleanup', 'acme_revoke', 'crl', 'dns_check')),
 	target_id bigint NOT NULL,
 	due_at timestamptz NOT NULL,
 	attempt int NOT NULL DEFAULT 0,

@@ -80,5 +80,12 @@ UNION ALL
   FROM certmgr.certificate c WHERE c.renew_at IS NOT NULL AND c.renew_attempts > 0 ORDER BY c.renew_at LIMIT 100)
 UNION ALL
 (SELECT 'warning', 'dns record ' || r.name, 'could not be removed: ' || r.last_error, 'the worker tries again; provider and zone are in certmgr.dns_record'
-  FROM certmgr.dns_record r WHERE r.state <> 'removed' AND r.last_error IS NOT NULL ORDER BY r.id LIMIT 100);
+  FROM certmgr.dns_record r WHERE r.state <> 'removed' AND r.last_error IS NOT NULL ORDER BY r.id LIMIT 100)
+UNION ALL
+(SELECT 'warning', 'dns record ' || c.name, 'the probe of a check could not be removed: ' || COALESCE(j.last_error, ''), 'the worker tries again; see certmgr.dns_check'
+  FROM certmgr_private.job j JOIN certmgr.dns_check c ON c.id = j.target_id WHERE j.kind = 'dns_check' AND c.finished_at IS NOT NULL ORDER BY c.id LIMIT 100)
+UNION ALL
+(SELECT CASE WHEN p.persist_until < pg_catalog.now() THEN 'error' ELSE 'warning' END, 'dns record _validation-persist.' || p.name, 'ends at ' || p.persist_until::text,
+	   'make a new one before: SELECT * FROM certmgr.dns_persist_record(' || pg_catalog.quote_literal(a.name) || ', ' || pg_catalog.quote_literal(CASE WHEN p.wildcard THEN '*.' ELSE '' END || p.name) || ')'
+  FROM certmgr.dns_persist p JOIN certmgr.ca a ON a.id = p.ca_id WHERE p.persist_until < pg_catalog.now() + interval '30 days' ORDER BY p.persist_until LIMIT 100);
 COMMENT ON VIEW certmgr.health IS 'one row a finding: how bad, what about, what is wrong, what to do; no row: all is well';

@@ -1,6 +1,6 @@
 /*
- * authorization.c - authorizations and their dns-01 challenge (RFC 8555 7.1.4,
- * 7.5, 8.4).
+ * authorization.c - authorizations and the challenge in them that is answered
+ * (RFC 8555 7.1.4, 7.5, 8.4).
  *
  * Runs in the database worker. Locks nothing. Fails for answers that break the
  * protocol. A token becomes the name of nothing and the content of a TXT
@@ -56,10 +56,35 @@ read_identifier(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
 	return true;
 }
 
-/* The dns-01 challenge. One that cannot be used matters only while the authorization waits for it. */
+/* What the CA calls itself in standing records; the draft changed the spelling. */
 static bool
-read_challenge(const CmJson *challenge, CmAcmeAuthorization *out, CmStatus *st)
+read_issuers(const CmJson *challenge, CmAcmeAuthorization *out, CmStatus *st)
 {
+	const CmJson *list = cm_json_get(challenge, "issuerDomainNames");
+	int			i;
+
+	if (list == NULL)
+		list = cm_json_get(challenge, "issuer-domain-names");
+	if (list == NULL || cm_json_type(list) != CM_JSON_ARRAY)
+		return cm_fail(st, CM_PROTOCOL, "the dns-persist-01 challenge does not say the CA's domain names");
+	for (i = 0; i < cm_json_length(list) && out->issuer_count < CM_ACME_MAX_ISSUERS; i++)
+	{
+		const CmJson *item = cm_json_at(list, i);
+		char		canonical[CM_HOST_MAX + 1];
+
+		if (cm_json_type(item) == CM_JSON_STRING && cm_host_canonical(cm_json_string(item), false, canonical, NULL))
+			out->issuers[out->issuer_count++] = pstrdup(canonical);
+	}
+	if (out->issuer_count == 0)
+		return cm_fail(st, CM_PROTOCOL, "the dns-persist-01 challenge has no usable domain name of the CA");
+	return true;
+}
+
+/* The challenge of our type. One that cannot be used matters only while the authorization waits for it. */
+static bool
+read_challenge(const CmJson *challenge, const char *type, CmAcmeAuthorization *out, CmStatus *st)
+{
+	bool		persist = strcmp(type, "dns-persist-01") == 0;
 	const char *token = cm_json_get_string(challenge, "token");
 	CmStatus	why = CM_STATUS_INIT;
 	char	   *url;
@@ -67,13 +92,16 @@ read_challenge(const CmJson *challenge, CmAcmeAuthorization *out, CmStatus *st)
 
 	ok = cm_acme_get_url(challenge, "url", &url, &why) && cm_acme_get_status(challenge, "pending", out->challenge_status, &why);
 	if (ok && url == NULL)
-		ok = cm_fail(&why, CM_PROTOCOL, "the dns-01 challenge has no \"url\"");
-	if (ok && (token == NULL || !cm_acme_token_valid(token)))
-		ok = cm_fail(&why, CM_PROTOCOL, "the dns-01 challenge has no usable \"token\"");
+		ok = cm_fail(&why, CM_PROTOCOL, "the %s challenge has no \"url\"", type);
+	if (ok && !persist && (token == NULL || !cm_acme_token_valid(token)))
+		ok = cm_fail(&why, CM_PROTOCOL, "the %s challenge has no usable \"token\"", type);
+	if (ok && persist)
+		ok = read_issuers(challenge, out, &why);
 	if (ok)
 	{
 		out->challenge_url = url;
-		out->token = pstrdup(token);
+		if (!persist)
+			out->token = pstrdup(token);
 		return true;
 	}
 	if (url != NULL)
@@ -85,11 +113,11 @@ read_challenge(const CmJson *challenge, CmAcmeAuthorization *out, CmStatus *st)
 }
 
 static bool
-read_challenges(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
+read_challenges(const CmJson *json, const char *wanted, CmAcmeAuthorization *out, CmStatus *st)
 {
 	const CmJson *list = cm_json_get(json, "challenges");
 	const CmJson *failed = NULL;
-	bool		dns01_failed = false;
+	bool		ours_failed = false;
 	int			i;
 
 	if (list != NULL && (cm_json_type(list) != CM_JSON_ARRAY || cm_json_length(list) > MAX_CHALLENGES))
@@ -98,15 +126,15 @@ read_challenges(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
 	{
 		const CmJson *challenge = cm_json_at(list, i);
 		const char *type = cm_json_get_string(challenge, "type");
-		bool		dns01 = type != NULL && strcmp(type, "dns-01") == 0;
+		bool		ours = type != NULL && strcmp(type, wanted) == 0;
 
-		if (dns01 && out->challenge_url == NULL && !read_challenge(challenge, out, st))
+		if (ours && out->challenge_url == NULL && !read_challenge(challenge, wanted, out, st))
 			return false;
 		/* the error of our own challenge says more than that of another one */
-		if (cm_json_get(challenge, "error") != NULL && (failed == NULL || (dns01 && !dns01_failed)))
+		if (cm_json_get(challenge, "error") != NULL && (failed == NULL || (ours && !ours_failed)))
 		{
 			failed = challenge;
-			dns01_failed = dns01;
+			ours_failed = ours;
 		}
 	}
 	out->error = cm_acme_get_problem(failed, "error");
@@ -114,7 +142,7 @@ read_challenges(const CmJson *json, CmAcmeAuthorization *out, CmStatus *st)
 }
 
 bool
-cm_acme_authorization_parse(CmSlice body, CmAcmeAuthorization *out, CmStatus *st)
+cm_acme_authorization_parse(CmSlice body, const char *type, CmAcmeAuthorization *out, CmStatus *st)
 {
 	CmJson	   *json = cm_acme_body_parse(body, "the authorization object", st);
 	bool		ok;
@@ -124,7 +152,7 @@ cm_acme_authorization_parse(CmSlice body, CmAcmeAuthorization *out, CmStatus *st
 		return false;
 	ok = cm_acme_get_status(json, NULL, out->status, st) &&
 		read_identifier(json, out, st) &&
-		read_challenges(json, out, st);
+		read_challenges(json, type, out, st);
 	if (ok)
 		out->expires = cm_acme_get_expires(json);
 	cm_json_free(json);
@@ -152,4 +180,26 @@ cm_acme_dns01_value(const CmKey *account, const char *token, CmBuf *out, CmStatu
 		ok = cm_fail(st, CM_MEMORY, "out of memory");
 	cm_buf_free(&authorization);
 	return ok;
+}
+
+bool
+cm_acme_account_label(const char *account_url, CmBuf *out, CmStatus *st)
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint8_t		hash[32];
+	char		label[18] = "_";
+	int			i;
+
+	if (!cm_sha256(cm_slice(account_url, strlen(account_url)), hash))
+		return cm_fail_crypto(st, "could not hash the account's URL");
+	/* 10 bytes are 16 characters of five bits. */
+	for (i = 0; i < 16; i++)
+	{
+		int			bit = i * 5;
+		unsigned	two = (unsigned) hash[bit / 8] << 8 | hash[bit / 8 + 1];
+
+		label[i + 1] = alphabet[two >> (11 - bit % 8) & 31];
+	}
+	label[17] = '\0';
+	return cm_buf_append_str(out, label) || cm_fail(st, CM_MEMORY, "out of memory");
 }

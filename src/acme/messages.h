@@ -16,6 +16,8 @@
 #include "pg/json.h"
 
 #define CM_ACME_MAX_IDENTIFIERS 100
+/* Names of a CA for itself; as many as a standing DNS record is compared with. */
+#define CM_ACME_MAX_ISSUERS 8
 
 typedef struct CmAcmeAccount
 {
@@ -55,9 +57,11 @@ typedef struct CmAcmeAuthorization
 	char	   *identifier;		/* lower case */
 	bool		wildcard;
 	int64_t		expires;
-	/* the dns-01 challenge, where offered */
+	/* the challenge that was asked for, where offered */
 	char	   *challenge_url;	/* NULL: none */
-	char	   *token;
+	char	   *token;			/* NULL for dns-persist-01, which has none */
+	char	   *issuers[CM_ACME_MAX_ISSUERS]; /* dns-persist-01: what the CA calls itself in DNS */
+	int			issuer_count;
 	char		challenge_status[32];
 	CmAcmeProblem *error;		/* of any challenge of the authorization, or NULL */
 } CmAcmeAuthorization;
@@ -69,9 +73,12 @@ extern bool cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, co
 extern bool cm_acme_order_parse(CmSlice body, CmAcmeOrder *out, CmStatus *st);
 extern bool cm_acme_finalize_payload(CmSlice csr_der, CmBuf *out, CmStatus *st);
 
-extern bool cm_acme_authorization_parse(CmSlice body, CmAcmeAuthorization *out, CmStatus *st);
-/* TXT value of dns-01 (RFC 8555 8.4): base64url(SHA-256(token "." thumbprint)). */
+/* type: the challenge of interest ("dns-01"). */
+extern bool cm_acme_authorization_parse(CmSlice body, const char *type, CmAcmeAuthorization *out, CmStatus *st);
+/* TXT value of dns-01 and dns-account-01 (RFC 8555 8.4): base64url(SHA-256(token "." thumbprint)). */
 extern bool cm_acme_dns01_value(const CmKey *account, const char *token, CmBuf *out, CmStatus *st);
+/* Label of dns-account-01 (draft-ietf-acme-dns-account-label): "_" and the first 10 bytes of SHA-256 of the account's URL in base32, lower case. */
+extern bool cm_acme_account_label(const char *account_url, CmBuf *out, CmStatus *st);
 
 extern bool cm_acme_revoke_payload(CmSlice certificate_der, int reason, CmBuf *out, CmStatus *st);
 extern bool cm_acme_problem_parse(CmSlice body, CmAcmeProblem *out);	/* false when it is not a problem document */

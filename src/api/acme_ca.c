@@ -8,7 +8,9 @@
 #include "base/encode.h"
 #include "catalog/pg_type.h"
 #include "dns01/provider.h"
+#include "lifecycle/dns_function.h"
 #include "lifecycle/master_key.h"
+#include "miscadmin.h"
 #include "pg/caller.h"
 #include "pg/error.h"
 #include "pg/own.h"
@@ -215,6 +217,8 @@ certmgr_create_dns_provider(PG_FUNCTION_ARGS)
 				 errdetail("There is: %s.", cm_dns01_provider_types())));
 	if (!provider->check(read_config(config), cm_slice(secret, secret != NULL ? strlen(secret) : 0), &st))
 		cm_throw(&st, NULL);
+	if (provider->apply == NULL)
+		cm_dns_function_check(cm_json_get_string(read_config(config), "function"), GetUserId());
 	actor = cm_caller_name();
 	if (secret != NULL)
 		cm_master_key_require();

@@ -55,55 +55,19 @@ cm_procedure_require(FunctionCallInfo fcinfo, const char *what)
 			 errhint("COMMIT first, then CALL it by itself.")));
 }
 
-/* Throws when it never will be. Otherwise its state, or NULL: not yet. */
-static const char *
-look(int64 id, char *message, size_t size)
-{
-	CmCertificateRow *row;
-	const char *state = NULL;
-	char	   *error = NULL;
-
-	cm_tx_begin();
-	row = cm_certificate_row_get(id, false);
-	if (row == NULL)
-		error = "it does not exist any more";
-	else if (strcmp(row->state, "issued") == 0)
-		state = "issued";
-	else if (strcmp(row->state, "revoked") == 0)
-		state = "revoked";
-	else if (strcmp(row->state, "pending") != 0)
-		error = row->status_message != NULL ? row->status_message : row->state;
-	if (error != NULL)
-		ereport(ERROR,
-				(errcode(CM_ERRCODE_REFUSED),
-				 errmsg("certificate %lld was not issued", (long long) id),
-				 errdetail("%s", error),
-				 errhint("SELECT * FROM certmgr.order_status WHERE certificate = %lld;", (long long) id)));
-	if (row->status_message != NULL)
-		strlcpy(message, row->status_message, size);
-	cm_tx_commit();
-	return state;
-}
-
-const char *
-cm_wait_certificate(int64 id, int64 timeout_ms)
+bool
+cm_wait_until(bool (*look) (void *arg), void *arg, int64 timeout_ms)
 {
 	TimestampTz deadline = GetCurrentTimestamp() + timeout_ms * 1000;
 	long		pause = POLL_MIN_MS;
-	char		message[1000] = "the worker has not begun yet";
 	bool		hinted = false;
-	const char *state;
 
-	while ((state = look(id, message, sizeof(message))) == NULL)
+	while (!look(arg))
 	{
 		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 
 		if (left <= 0)
-			ereport(ERROR,
-					(errcode(CM_ERRCODE_NOT_READY),
-					 errmsg("certificate %lld is not issued yet", (long long) id),
-					 errdetail("%s", message),
-					 errhint("It goes on in the background: SELECT * FROM certmgr.order_status WHERE certificate = %lld;", (long long) id)));
+			return false;
 		if (!cm_worker_preloaded() && !hinted)
 			ereport(NOTICE,
 					(errmsg("no worker runs, since the library is not preloaded"),
@@ -114,7 +78,58 @@ cm_wait_certificate(int64 id, int64 timeout_ms)
 		CHECK_FOR_INTERRUPTS();
 		pause = Min(pause * 2, POLL_MAX_MS);
 	}
-	return state;
+	return true;
+}
+
+typedef struct Look
+{
+	int64		id;
+	const char *state;			/* NULL: not yet */
+	char		message[1000];
+} Look;
+
+/* Throws when it never will be issued. */
+static bool
+look(void *arg)
+{
+	Look	   *l = arg;
+	CmCertificateRow *row;
+	char	   *error = NULL;
+
+	cm_tx_begin();
+	row = cm_certificate_row_get(l->id, false);
+	if (row == NULL)
+		error = "it does not exist any more";
+	else if (strcmp(row->state, "issued") == 0)
+		l->state = "issued";
+	else if (strcmp(row->state, "revoked") == 0)
+		l->state = "revoked";
+	else if (strcmp(row->state, "pending") != 0)
+		error = row->status_message != NULL ? row->status_message : row->state;
+	if (error != NULL)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_REFUSED),
+				 errmsg("certificate %lld was not issued", (long long) l->id),
+				 errdetail("%s", error),
+				 errhint("SELECT * FROM certmgr.order_status WHERE certificate = %lld;", (long long) l->id)));
+	if (row->status_message != NULL)
+		strlcpy(l->message, row->status_message, sizeof(l->message));
+	cm_tx_commit();
+	return l->state != NULL;
+}
+
+const char *
+cm_wait_certificate(int64 id, int64 timeout_ms)
+{
+	Look		l = {id, NULL, "the worker has not begun yet"};
+
+	if (!cm_wait_until(look, &l, timeout_ms))
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_NOT_READY),
+				 errmsg("certificate %lld is not issued yet", (long long) id),
+				 errdetail("%s", l.message),
+				 errhint("It goes on in the background: SELECT * FROM certmgr.order_status WHERE certificate = %lld;", (long long) id)));
+	return l.state;
 }
 
 Datum

@@ -13,7 +13,7 @@
 /* The keys of a config that cm_dns01_api_read takes, for lists of known keys. */
 #define CM_DNS01_API_KEYS "endpoint", "trust_anchors", "timeout"
 /* The keys that cm_dns01_check_propagation takes. */
-#define CM_DNS01_PROPAGATION_KEYS "nameservers", "resolvers", "propagation"
+#define CM_DNS01_PROPAGATION_KEYS "nameservers", "resolvers", "propagation", "follow_cname"
 
 /* Header lines of a request, each with a secret in it perhaps; NULL-terminated. */
 #define CM_DNS01_API_HEADERS 6
@@ -69,8 +69,6 @@ extern bool cm_dns01_api_escape(CmBuf *out, const char *text);
 /* A secret without white space at its end, as people paste it; false: empty, or with control characters. "what" is for the message. */
 extern bool cm_dns01_api_secret(CmSlice *secret, const char *what, CmStatus *st);
 
-/* Lower case, without the final dot, at most 253 bytes. Not cm_host_canonical: zones and challenge names may hold underscores. */
-extern bool cm_dns01_canonical(const char *text, char dst[256]);
 /* The name without its first label; NULL behind the last one. */
 extern const char *cm_dns01_parent(const char *name);
 /* Is a TXT record's content this value: as it is, or as one or more quoted strings? */

@@ -1,32 +1,28 @@
 /*
  * propagation.c - is a TXT value to be seen at every authoritative server of
- * a zone?
+ * a zone, or at none?
  *
  * Runs in the database worker and in CALL certmgr.work(); locks nothing. What
  * may fail: the resolvers, so that the servers are not known; a server that
  * does not answer counts as one that lacks the value. Who asks repeats it.
  *
- * Three steps, each in parallel: the zone's NS; A and AAAA of each; the TXT at
- * each address, without recursion. The resolvers are never asked for the TXT
- * itself: they would remember that it was not there.
+ * The servers come from servers.c; all are asked in parallel, without
+ * recursion. The resolvers are never asked for the TXT itself: they would
+ * remember that it was not there.
  */
-#include "dns01/provider.h"
+#include "dns01/persist.h"
+#include "dns01/resolve.h"
 
-#include "dns01/internal.h"
-#include "net/address.h"
-
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A delegation answer of 512 bytes has room for 13; nobody sane has more than 16. */
-#define NS_MAX 16
-#define SERVERS_MAX 64
-#define RESOLVERS_MAX 8
-#define RESOLV_CONF "/etc/resolv.conf"
-/* An authoritative server answers from memory; what takes longer is as good as dead to a CA as well. */
-#define QUERY_TIMEOUT_MS 3000
+typedef enum Want
+{
+	WANT_VALUE,					/* this value */
+	WANT_GONE,					/* not this value */
+	WANT_PERSIST				/* a standing record that is good for what is wanted */
+} Want;
 
 typedef struct Check Check;
 
@@ -34,49 +30,29 @@ typedef struct Check Check;
 typedef struct Probe
 {
 	Check	   *check;
-	struct sockaddr_storage addr;
-	socklen_t	len;
-	char		text[330];		/* "ns1.example.com (192.0.2.1:53)" */
+	const CmDns01Target *target;
 	bool		skipped;		/* no route from here */
 	bool		seen;
 	char		why[64];		/* "" or: why there was no answer */
 } Probe;
 
-/* One address lookup of one name server. */
-typedef struct Lookup
-{
-	Check	   *check;
-	const char *host;
-	const char *type;
-	int			resolver;
-	bool		failed;
-} Lookup;
-
 struct Check
 {
 	CmOp		op;
 	CmLoop	   *loop;
-	CmDns01Server resolvers[RESOLVERS_MAX];
-	int			nresolvers;
-	bool		system;			/* the resolvers are those of the machine */
-	int			resolver;		/* asked for the NS */
-	char		zone[256];
+	char		zone[256];		/* "": not known */
 	char		name[256];
-	char	   *value;
-	char		hosts[NS_MAX][256];
-	int			nhosts;
-	Lookup		lookups[2 * NS_MAX];
-	int			nlookups;
-	Probe		probes[SERVERS_MAX];
-	int			nprobes;
-	int			pending;		/* queries under way in this step */
+	Want		want;
+	char	   *value;			/* not for WANT_PERSIST */
+	CmDns01Persist persist;
+	CmDns01Resolvers resolvers;
+	CmDns01Targets targets;
+	Probe		probes[CM_DNS01_TARGETS_MAX];
+	int			pending;		/* queries under way */
 	CmDns01Result result;
 	CmDns01Done done;
 	void	   *arg;
 };
-
-static bool ask_ns(Check *check, CmStatus *st);
-static void ask_servers(Check *check);
 
 /* ---- life ---- */
 
@@ -111,8 +87,8 @@ on_timer(void *arg)
 
 /* ---- configuration ---- */
 
-static bool
-wants_check(const CmJson *config, bool *wants, CmStatus *st)
+bool
+cm_dns01_wants_check(const CmJson *config, bool *wants, CmStatus *st)
 {
 	const char *text;
 
@@ -127,43 +103,20 @@ wants_check(const CmJson *config, bool *wants, CmStatus *st)
 bool
 cm_dns01_check_propagation(const CmJson *config, CmStatus *st)
 {
-	CmDns01Server *servers = calloc(SERVERS_MAX, sizeof(CmDns01Server));
-	int			count;
-	bool		wants;
+	CmDns01Targets *targets = calloc(1, sizeof(CmDns01Targets));
+	CmDns01Resolvers resolvers;
+	bool		flag;
 	bool		ok;
 
-	if (servers == NULL)
+	if (targets == NULL)
 		return cm_fail(st, CM_MEMORY, "out of memory");
-	ok = cm_dns01_servers(config, "nameservers", servers, SERVERS_MAX, &count, st) &&
-		cm_dns01_servers(config, "resolvers", servers, RESOLVERS_MAX, &count, st) && wants_check(config, &wants, st);
-	free(servers);
+	ok = cm_dns01_given_targets(config, targets, st) && cm_dns01_resolvers_read(config, &resolvers, st) &&
+		cm_dns01_wants_check(config, &flag, st) && cm_dns01_follows(config, &flag, st);
+	free(targets);
 	return ok;
 }
 
-/* The "nameserver" lines of resolv.conf(5). Without any the C library asks this machine, and so do we. */
-static void
-read_resolv_conf(Check *check)
-{
-	FILE	   *f = fopen(RESOLV_CONF, "re");
-	char		line[512];
-	char		text[64];
-
-	check->system = true;
-	while (f != NULL && check->nresolvers < RESOLVERS_MAX && fgets(line, sizeof(line), f) != NULL)
-	{
-		CmDns01Server *server = &check->resolvers[check->nresolvers];
-
-		/* An address with a scope (fe80::1%eth0) is passed over. */
-		if (sscanf(line, " nameserver %63s", text) == 1 && cm_dns_server_parse(text, &server->addr, &server->len, NULL))
-			check->nresolvers++;
-	}
-	if (f != NULL)
-		fclose(f);
-	if (check->nresolvers == 0 && cm_dns_server_parse("127.0.0.1", &check->resolvers[0].addr, &check->resolvers[0].len, NULL))
-		check->nresolvers = 1;
-}
-
-/* ---- step 3: the TXT at every server ---- */
+/* ---- the TXT at every server ---- */
 
 static void
 tell(Check *check)
@@ -177,33 +130,53 @@ tell(Check *check)
 
 	memset(st, 0, sizeof(*st));
 	cm_buf_init(&lacking, 400);	/* leaves room in a CmStatus for the rest of the sentence */
-	for (i = 0; i < check->nprobes; i++)
+	for (i = 0; i < check->targets.count; i++)
 	{
 		const Probe *p = &check->probes[i];
+		const char *text = check->targets.list[i].text;
 
 		if (p->skipped)
 			continue;
 		asked++;
-		if (p->seen)
+		/* A server that does not answer shows nothing to anybody: "gone" is true of it. */
+		if (p->seen == (check->want != WANT_GONE))
 			continue;
 		missing++;
-		if (lacking.len + strlen(p->text) + strlen(p->why) + 8 > 400)
+		if (lacking.len + strlen(text) + strlen(p->why) + 8 > 400)
 			more++;
 		else
-			cm_buf_printf(&lacking, "%s%s%s%s", lacking.len > 0 ? ", " : "", p->text, p->why[0] != '\0' ? " " : "", p->why);
+			cm_buf_printf(&lacking, "%s%s%s%s", lacking.len > 0 ? ", " : "", text, p->why[0] != '\0' ? " " : "", p->why);
 	}
 	if (asked == 0)
 		cm_fail(st, CM_NETWORK, "no name server of zone \"%.150s\" can be reached", check->zone);
 	else if (missing > 0)
 	{
-		cm_fail(st, CM_REFUSED, "record \"%.100s\" is not yet at %d of %d name servers", check->name, missing, asked);
+		bool		gone = check->want == WANT_GONE;
+
+		cm_fail(st, CM_REFUSED, "record \"%.100s\" is %s at %d of %d name servers", check->name, gone ? "still" : "not yet", missing, asked);
+		cm_buf_cstr(&lacking);
 		if (more > 0)
-			cm_fail_detail(st, "Without it: %s and %d more.", cm_buf_cstr(&lacking), more);
+			cm_fail_detail(st, "%s it: %s and %d more.", gone ? "With" : "Without", (char *) lacking.data, more);
 		else
-			cm_fail_detail(st, "Without it: %s.", cm_buf_cstr(&lacking));
+			cm_fail_detail(st, "%s it: %s.", gone ? "With" : "Without", (char *) lacking.data);
 	}
 	cm_buf_free(&lacking);
 	finish(check);
+}
+
+static bool
+is_wanted(Check *check, const char *value)
+{
+	int64_t		until;
+
+	if (check->want != WANT_PERSIST)
+		return strcmp(value, check->value) == 0;
+	if (!cm_dns01_persist_match(value, &check->persist, &until))
+		return false;
+	/* The server that has it shortest decides. */
+	if (until != 0 && (check->result.expires == 0 || until < check->result.expires))
+		check->result.expires = until;
+	return true;
 }
 
 static void
@@ -220,327 +193,161 @@ on_txt(CmDnsAnswer *answer, void *arg)
 	else if (answer->rcode != CM_DNS_RCODE_NOERROR && answer->rcode != CM_DNS_RCODE_NXDOMAIN)
 		snprintf(probe->why, sizeof(probe->why), "(answers %s)", cm_dns_rcode_name(answer->rcode));
 	for (i = 0; i < answer->count; i++)
-	{
-		if (strcmp(answer->values[i], check->value) == 0)
-			probe->seen = true;
-	}
+		probe->seen = is_wanted(check, answer->values[i]) || probe->seen;
 	if (--check->pending == 0)
 		tell(check);
 }
 
 static bool
-ask_txt(Probe *probe, CmStatus *st)
+ask_txt(Probe *probe)
 {
 	Check	   *check = probe->check;
+	CmStatus	st = CM_STATUS_INIT;
 
-	if (cm_dns_query(check->loop, &probe->addr, probe->len, check->name, "TXT", false, QUERY_TIMEOUT_MS, on_txt, probe, st) != NULL)
+	if (cm_dns_query(check->loop, &probe->target->addr, probe->target->len, check->name, "TXT", false, CM_DNS01_QUERY_MS, on_txt, probe, &st) != NULL)
 		return true;
-	probe->skipped = st->code == CM_UNSUPPORTED;
-	snprintf(probe->why, sizeof(probe->why), st->code == CM_POLICY ? "(address is not allowed)" : "(could not be asked)");
+	probe->skipped = st.code == CM_UNSUPPORTED;
+	snprintf(probe->why, sizeof(probe->why), st.code == CM_POLICY ? "(address is not allowed)" : "(could not be asked)");
 	return false;
 }
 
 static void
-ask_servers(Check *check)
+ask_servers(void *arg)
 {
-	CmStatus	st = CM_STATUS_INIT;
+	Check	   *check = arg;
 	int			i;
 
 	check->pending = 0;
-	for (i = 0; i < check->nprobes; i++)
+	for (i = 0; i < check->targets.count; i++)
 	{
+		Probe	   *probe = &check->probes[i];
+
+		probe->check = check;
+		probe->target = &check->targets.list[i];
+		memcpy(probe->why, check->targets.list[i].why, sizeof(probe->why));
 		/* Those that could not be looked up are there to be told only. */
-		if (check->probes[i].len > 0 && ask_txt(&check->probes[i], &st))
+		if (probe->target->len > 0 && ask_txt(probe))
 			check->pending++;
 	}
 	if (check->pending == 0)
 		tell(check);
 }
 
-static Probe *
-add_probe(Check *check)
-{
-	Probe	   *probe;
-
-	if (check->nprobes == SERVERS_MAX)
-		return NULL;
-	probe = &check->probes[check->nprobes++];
-	probe->check = check;
-	return probe;
-}
-
-/* ---- step 2: addresses of the name servers ---- */
-
-static CmDns *
-ask_resolver(Check *check, int resolver, const char *name, const char *type, CmDnsDone done, void *arg, CmStatus *st)
-{
-	const CmDns01Server *r = &check->resolvers[resolver];
-
-	memset(st, 0, sizeof(*st));
-	if (check->system)
-		return cm_dns_query_resolver(check->loop, &r->addr, r->len, name, type, QUERY_TIMEOUT_MS, done, arg, st);
-	return cm_dns_query(check->loop, &r->addr, r->len, name, type, true, QUERY_TIMEOUT_MS, done, arg, st);
-}
-
-/* Did this resolver not do its work, so that another one may? */
-static bool
-resolver_failed(const CmDnsAnswer *answer)
-{
-	return answer->status.code != CM_OK || (answer->rcode != CM_DNS_RCODE_NOERROR && answer->rcode != CM_DNS_RCODE_NXDOMAIN);
-}
-
-static bool
-same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	char		ta[64];
-	char		tb[64];
-
-	cm_sockaddr_format((const struct sockaddr *) a, ta, sizeof(ta));
-	cm_sockaddr_format((const struct sockaddr *) b, tb, sizeof(tb));
-	return strcmp(ta, tb) == 0;
-}
-
-/* Two names for one server are common: one is enough to ask. */
 static void
-add_address(Check *check, const char *host, const char *address)
-{
-	struct sockaddr_storage addr;
-	socklen_t	len;
-	Probe	   *probe;
-	int			i;
-
-	if (!cm_dns_server_parse(address, &addr, &len, NULL))
-		return;
-	for (i = 0; i < check->nprobes; i++)
-	{
-		if (check->probes[i].len > 0 && same_address(&check->probes[i].addr, &addr))
-			return;
-	}
-	probe = add_probe(check);
-	if (probe == NULL)
-		return;
-	probe->addr = addr;
-	probe->len = len;
-	snprintf(probe->text, sizeof(probe->text), "%s (%s)", host, address);
-}
-
-static void
-lookups_done(Check *check)
-{
-	int			i;
-
-	for (i = 0; i < check->nlookups; i++)
-	{
-		Probe	   *probe;
-
-		if (!check->lookups[i].failed || (probe = add_probe(check)) == NULL)
-			continue;
-		snprintf(probe->text, sizeof(probe->text), "%s", check->lookups[i].host);
-		snprintf(probe->why, sizeof(probe->why), "(its %s could not be looked up)", check->lookups[i].type);
-	}
-	ask_servers(check);
-}
-
-static void on_address(CmDnsAnswer *answer, void *arg);
-
-/* Asks the lookup's resolver, or one behind it. */
-static bool
-ask_address(Lookup *lookup)
-{
-	CmStatus	st;
-
-	for (; lookup->resolver < lookup->check->nresolvers; lookup->resolver++)
-	{
-		if (ask_resolver(lookup->check, lookup->resolver, lookup->host, lookup->type, on_address, lookup, &st) != NULL)
-			return true;
-	}
-	lookup->failed = true;
-	return false;
-}
-
-static void
-on_address(CmDnsAnswer *answer, void *arg)
-{
-	Lookup	   *lookup = arg;
-	Check	   *check = lookup->check;
-	int			i;
-
-	if (resolver_failed(answer))
-	{
-		lookup->resolver++;
-		if (ask_address(lookup))
-			return;
-	}
-	for (i = 0; i < answer->count; i++)
-		add_address(check, lookup->host, answer->values[i]);
-	if (--check->pending == 0)
-		lookups_done(check);
-}
-
-static void
-ask_addresses(Check *check)
-{
-	static const char *const types[] = {"A", "AAAA"};
-	int			i;
-
-	check->pending = 0;
-	for (i = 0; i < 2 * check->nhosts; i++)
-	{
-		Lookup	   *lookup = &check->lookups[check->nlookups++];
-
-		lookup->check = check;
-		lookup->host = check->hosts[i / 2];
-		lookup->type = types[i % 2];
-		/* The resolver that knew the NS goes first. */
-		lookup->resolver = check->resolver;
-		if (ask_address(lookup))
-			check->pending++;
-	}
-	if (check->pending == 0)
-		lookups_done(check);
-}
-
-/* ---- step 1: name servers of the zone ---- */
-
-static void
-on_ns(CmDnsAnswer *answer, void *arg)
+on_targets(const CmDns01Targets *targets, void *arg)
 {
 	Check	   *check = arg;
-	CmStatus   *st = &check->result.status;
-	int			i;
 
-	if (resolver_failed(answer))
+	check->targets = *targets;
+	if (targets->status.code == CM_OK)
 	{
-		CmStatus	last = answer->status;
-
-		check->resolver++;
-		if (ask_ns(check, st))
-			return;
-		cm_fail(st, CM_NETWORK, "could not look up the name servers of zone \"%.150s\"", check->zone);
-		if (last.code != CM_OK)
-			cm_fail_detail(st, "The last resolver failed: %s.", last.reason);
-		else
-			cm_fail_detail(st, "The last resolver answered %s.", cm_dns_rcode_name(answer->rcode));
-		finish(check);
+		ask_servers(check);
 		return;
 	}
-	for (i = 0; i < answer->count && check->nhosts < NS_MAX; i++)
-	{
-		uint8_t		wire[256];
-		size_t		len;
-
-		/* "." and names nobody could ask for are no servers. */
-		if (strlen(answer->values[i]) < sizeof(check->hosts[0]) && cm_dns_name_wire(answer->values[i], wire, &len) && len > 1)
-			snprintf(check->hosts[check->nhosts++], sizeof(check->hosts[0]), "%s", answer->values[i]);
-	}
-	if (check->nhosts > 0)
-	{
-		ask_addresses(check);
-		return;
-	}
-	cm_fail(st, CM_NETWORK, "zone \"%.150s\" has no name servers", check->zone);
-	cm_fail_detail(st, "The resolver answered %s without NS records.", cm_dns_rcode_name(answer->rcode));
+	check->result.status = targets->status;
 	finish(check);
 }
 
-static bool
-ask_ns(Check *check, CmStatus *st)
+static void
+on_zone(CmDns01Result *result, void *arg)
 {
-	for (; check->resolver < check->nresolvers; check->resolver++)
+	Check	   *check = arg;
+	CmStatus   *st = &check->result.status;
+
+	*st = result->status;
+	if (st->code == CM_OK)
 	{
-		if (ask_resolver(check, check->resolver, check->zone, "NS", on_ns, check, st) != NULL)
-			return true;
+		memcpy(check->zone, result->zone, sizeof(check->zone));
+		if (cm_dns01_zone_targets(check->loop, &check->resolvers, check->zone, on_targets, check, st))
+			return;
 	}
-	return false;
+	finish(check);
 }
 
 /* ---- start ---- */
-
-static bool
-set_name(char dst[256], const char *name, CmStatus *st)
-{
-	uint8_t		wire[256];
-	size_t		len = strlen(name);
-	size_t		wirelen;
-
-	if (len > 255 || !cm_dns_name_wire(name, wire, &wirelen) || wirelen < 2)
-		return cm_fail(st, CM_INVALID, "\"%.100s\" is not a DNS name", name);
-	memcpy(dst, name, len + 1);
-	return true;
-}
-
-static bool
-set_given_servers(Check *check, const CmJson *config, CmStatus *st)
-{
-	CmDns01Server *given = calloc(SERVERS_MAX, sizeof(CmDns01Server));
-	int			count = 0;
-	int			i;
-	bool		ok;
-
-	if (given == NULL)
-		return cm_fail(st, CM_MEMORY, "out of memory");
-	ok = cm_dns01_servers(config, "nameservers", given, SERVERS_MAX, &count, st);
-	for (i = 0; ok && i < count; i++)
-	{
-		Probe	   *probe = add_probe(check);
-
-		probe->addr = given[i].addr;
-		probe->len = given[i].len;
-		snprintf(probe->text, sizeof(probe->text), "%s", given[i].text);
-	}
-	free(given);
-	return ok;
-}
-
-static void
-on_given(void *arg)
-{
-	ask_servers(arg);
-}
 
 static bool
 begin(Check *check, const CmJson *config, CmStatus *st)
 {
 	bool		wants;
 
-	if (!wants_check(config, &wants, st))
+	if (!cm_dns01_wants_check(config, &wants, st) || !cm_dns01_given_targets(config, &check->targets, st) ||
+		!cm_dns01_resolvers_read(config, &check->resolvers, st))
 		return false;
-	/* Results that are there at once are told from the loop all the same. */
-	if (!wants)
+	/* A standing record is looked for in any case: nobody else does. Results that are there at once are told from the loop all the same. */
+	if (!wants && check->want != WANT_PERSIST)
 		return cm_timer_start(check->loop, 0, on_timer, check) != NULL || cm_fail(st, CM_MEMORY, "out of memory");
-	if (!set_given_servers(check, config, st) ||
-		!cm_dns01_servers(config, "resolvers", check->resolvers, RESOLVERS_MAX, &check->nresolvers, st))
-		return false;
-	if (check->nprobes > 0)
-		return cm_timer_start(check->loop, 0, on_given, check) != NULL || cm_fail(st, CM_MEMORY, "out of memory");
-	if (check->nresolvers == 0)
-		read_resolv_conf(check);
-	return ask_ns(check, st);
+	if (check->targets.count > 0)
+		return cm_timer_start(check->loop, 0, ask_servers, check) != NULL || cm_fail(st, CM_MEMORY, "out of memory");
+	/* As with challenges: the resolvers hear of the parent only. */
+	if (check->zone[0] == '\0')
+		return cm_dns01_zone_of(check->loop, config, cm_dns01_parent(check->name), on_zone, check, st);
+	return cm_dns01_zone_targets(check->loop, &check->resolvers, check->zone, on_targets, check, st);
+}
+
+static bool
+start(Check *check, const CmJson *config, const char *zone, const char *name, CmStatus *st)
+{
+	CmStatus	own = CM_STATUS_INIT;
+
+	check->result.retry_after = -1;
+	if (zone != NULL && !cm_dns01_canonical(zone, check->zone))
+		cm_fail(&own, CM_INVALID, "\"%.100s\" is not a DNS name", zone);
+	else if (!cm_dns01_canonical(name, check->name))
+		cm_fail(&own, CM_INVALID, "\"%.100s\" is not a DNS name", name);
+	else if (begin(check, config, &own))
+	{
+		cm_op_begin(&check->op, check->loop, drop);
+		return true;
+	}
+	if (st != NULL)
+		*st = own;
+	check_free(check);
+	return false;
+}
+
+static Check *
+create(CmLoop *loop, Want want, const char *value, CmDns01Done done, void *arg, CmStatus *st)
+{
+	Check	   *check = calloc(1, sizeof(Check));
+
+	if (check == NULL || (value != NULL && (check->value = strdup(value)) == NULL))
+	{
+		free(check);
+		cm_fail(st, CM_MEMORY, "out of memory");
+		return NULL;
+	}
+	check->loop = loop;
+	check->want = want;
+	check->done = done;
+	check->arg = arg;
+	return check;
 }
 
 bool
-cm_dns01_visible(CmLoop *loop, const CmJson *config, const char *zone, const char *name, const char *value,
-				 CmDns01Done done, void *arg, CmStatus *st)
+cm_dns01_visible(CmLoop *loop, const CmJson *config, const char *zone, const char *name, const char *value, CmDns01Done done, void *arg, CmStatus *st)
 {
-	Check	   *check = calloc(1, sizeof(Check));
-	CmStatus	own = CM_STATUS_INIT;
+	Check	   *check = create(loop, WANT_VALUE, value, done, arg, st);
 
-	if (check == NULL || (check->value = strdup(value)) == NULL)
-	{
-		free(check);
-		return cm_fail(st, CM_MEMORY, "out of memory");
-	}
-	check->loop = loop;
-	check->done = done;
-	check->arg = arg;
-	check->result.retry_after = -1;
-	if (!set_name(check->zone, zone, &own) || !set_name(check->name, name, &own) || !begin(check, config, &own))
-	{
-		if (st != NULL)
-			*st = own;
-		check_free(check);
+	return check != NULL && start(check, config, zone, name, st);
+}
+
+bool
+cm_dns01_gone(CmLoop *loop, const CmJson *config, const char *zone, const char *name, const char *value, CmDns01Done done, void *arg, CmStatus *st)
+{
+	Check	   *check = create(loop, WANT_GONE, value, done, arg, st);
+
+	return check != NULL && start(check, config, zone, name, st);
+}
+
+bool
+cm_dns01_persist_visible(CmLoop *loop, const CmJson *config, const char *zone, const char *name, const CmDns01Persist *want,
+						 CmDns01Done done, void *arg, CmStatus *st)
+{
+	Check	   *check = create(loop, WANT_PERSIST, NULL, done, arg, st);
+
+	if (check == NULL)
 		return false;
-	}
-	cm_op_begin(&check->op, loop, drop);
-	return true;
+	check->persist = *want;
+	return start(check, config, zone, name, st);
 }

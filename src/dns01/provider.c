@@ -21,7 +21,9 @@ static const CmDns01Provider *const providers[] = {
 	&cm_dns01_acmedns,
 	&cm_dns01_webhook,
 	&cm_dns01_gcloud,
-	&cm_dns01_azure
+	&cm_dns01_azure,
+	&cm_dns01_sql,
+	&cm_dns01_manual
 };
 
 const CmDns01Provider *
@@ -35,6 +37,12 @@ cm_dns01_provider(const char *type)
 			return providers[i];
 	}
 	return NULL;
+}
+
+bool
+cm_dns01_by_person(const CmDns01Provider *provider)
+{
+	return provider == &cm_dns01_manual;
 }
 
 const char *

@@ -7,6 +7,7 @@
 #define CM_DNS01_PROVIDER_H
 
 #include "base/status.h"
+#include "dns01/persist.h"
 #include "net/loop.h"
 #include "pg/json.h"
 
@@ -34,6 +35,7 @@ typedef struct CmDns01Result
 	char		zone[256];		/* the zone that was found or written, when known */
 	CmDns01Id	zone_id;		/* the provider's id of it, "" when it has none */
 	CmDns01Id	change_id;		/* apply: confirm is asked about this until it says CM_OK; "": done at once */
+	int64_t		expires;		/* cm_dns01_persist_visible: when the record ends, seconds since 1970; 0: never */
 	CmDns01Id  *ids;			/* apply: malloc'ed, one a record in the order given ("" unknown), or NULL. The receiver frees it. */
 } CmDns01Result;
 
@@ -73,7 +75,8 @@ typedef struct CmDns01Provider
 	/*
 	 * Applies the records, all of one zone: adding what is there and removing
 	 * what is not are success; values of others at the same name are
-	 * untouched. Idempotent: it may be repeated after a lost answer.
+	 * untouched. Idempotent: it may be repeated after a lost answer. NULL: a
+	 * function of the user writes, which the lifecycle calls (type "sql").
 	 */
 	bool		(*apply) (const CmDns01Call *call, CmStatus *st);
 	/* Has the change reached all servers of the provider (Route 53: INSYNC)? CM_REFUSED: not yet. NULL: the provider has no such question. */
@@ -81,7 +84,11 @@ typedef struct CmDns01Provider
 } CmDns01Provider;
 
 extern const CmDns01Provider *cm_dns01_provider(const char *type);	/* NULL when unknown */
+extern bool cm_dns01_by_person(const CmDns01Provider *provider);	/* apply writes nothing: adding is waited for, for days */
 extern const char *cm_dns01_provider_types(void);	/* "rfc2136", for messages */
+
+/* Lower case, without the final dot, at most 253 bytes. Not cm_host_canonical: zones and challenge names may hold underscores. */
+extern bool cm_dns01_canonical(const char *text, char dst[256]);
 
 /*
  * Is the value to be seen at every authoritative server of the zone? Asks all
@@ -92,5 +99,23 @@ extern const char *cm_dns01_provider_types(void);	/* "rfc2136", for messages */
  */
 extern bool cm_dns01_visible(CmLoop *loop, const CmJson *config, const char *zone, const char *name, const char *value,
 							 CmDns01Done done, void *arg, CmStatus *st);
+/* The same for the end: CM_OK when no authoritative server shows the value any more. */
+extern bool cm_dns01_gone(CmLoop *loop, const CmJson *config, const char *zone, const char *name, const char *value,
+						  CmDns01Done done, void *arg, CmStatus *st);
+/* Is a standing record (dns-persist-01) there that is good for this? result->expires is its persistUntil. zone NULL: not known. "propagation" does not matter. */
+extern bool cm_dns01_persist_visible(CmLoop *loop, const CmJson *config, const char *zone, const char *name, const CmDns01Persist *want,
+									 CmDns01Done done, void *arg, CmStatus *st);
+
+/* Do the CAA records of a name allow it? CM_POLICY: no. CM_NETWORK: not known. result->zone: where the records are, "" without any. */
+extern bool cm_dns01_caa(CmLoop *loop, const CmJson *config, const char *name, const CmDns01Caa *caa, CmDns01Done done, void *arg, CmStatus *st);
+
+/*
+ * The CNAME at a name, one step: result->zone is where it leads to, "" when
+ * there is none. One that a wildcard made does not count: a TXT record at the
+ * name ends it. "follow_cname": false in config says none at once.
+ */
+extern bool cm_dns01_delegation(CmLoop *loop, const CmJson *config, const char *name, CmDns01Done done, void *arg, CmStatus *st);
+/* The zone a name lies in, by the resolvers: result->zone. */
+extern bool cm_dns01_zone_of(CmLoop *loop, const CmJson *config, const char *name, CmDns01Done done, void *arg, CmStatus *st);
 
 #endif

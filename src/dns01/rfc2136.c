@@ -20,7 +20,6 @@
 #include <string.h>
 
 #define SERVERS_MAX 8
-#define ZONES_MAX 64
 /* A challenge lives for minutes; a short TTL lets a retry see the new value soon. */
 #define DEFAULT_TTL 60
 #define DEFAULT_TIMEOUT_S 10
@@ -29,8 +28,7 @@ typedef struct Settings
 {
 	CmDns01Server servers[SERVERS_MAX];
 	int			nservers;
-	char		zones[ZONES_MAX][256];
-	int			nzones;
+	CmDns01Zones zones;
 	char		key_name[256];	/* "": not signed */
 	char		key_algorithm[32];
 	char	   *secret;			/* malloc'ed, wiped */
@@ -67,42 +65,6 @@ settings_free(Settings *s)
 		free(s->secret);
 		s->secret = NULL;
 	}
-}
-
-static bool
-add_zone(Settings *s, const CmJson *item, CmStatus *st)
-{
-	char		shown[100];
-
-	if (item == NULL || cm_json_type(item) != CM_JSON_STRING)
-		return cm_fail(st, CM_INVALID, "\"zone\" must be a text or an array of texts");
-	if (s->nzones == ZONES_MAX)
-		return cm_fail(st, CM_LIMIT, "\"zone\" has more than %d entries", ZONES_MAX);
-	if (!cm_dns01_canonical(cm_json_string(item), s->zones[s->nzones]))
-	{
-		cm_clean_text(shown, sizeof(shown), cm_json_string(item), strlen(cm_json_string(item)));
-		return cm_fail(st, CM_INVALID, "zone \"%s\" is not a DNS name", shown);
-	}
-	s->nzones++;
-	return true;
-}
-
-static bool
-read_zones(const CmJson *config, Settings *s, CmStatus *st)
-{
-	const CmJson *zone = cm_json_get(config, "zone");
-	int			i;
-
-	if (zone == NULL)
-		return true;
-	if (cm_json_type(zone) != CM_JSON_ARRAY)
-		return add_zone(s, zone, st);
-	for (i = 0; i < cm_json_length(zone); i++)
-	{
-		if (!add_zone(s, cm_json_at(zone, i), st))
-			return false;
-	}
-	return true;
 }
 
 static bool
@@ -172,7 +134,7 @@ static bool
 read_settings(const CmJson *config, CmSlice secret, Settings *s, CmStatus *st)
 {
 	static const char *const known[] = {
-		"server", "zone", "key_name", "key_algorithm", "ttl", "timeout", "nameservers", "resolvers", "propagation", NULL
+		"server", "zone", "key_name", "key_algorithm", "ttl", "timeout", CM_DNS01_PROPAGATION_KEYS, NULL
 	};
 	int			timeout;
 
@@ -182,7 +144,7 @@ read_settings(const CmJson *config, CmSlice secret, Settings *s, CmStatus *st)
 	if (s->nservers == 0)
 		return cm_fail(st, CM_INVALID, "configuration key \"server\" is missing");
 	/* RFC 2181 8: a TTL has 31 bits; a week is what anyone could want of a challenge. */
-	if (!read_zones(config, s, st) || !read_key(config, secret, s, st) ||
+	if (!cm_dns01_zones_read(config, &s->zones, st) || !read_key(config, secret, s, st) ||
 		!cm_dns01_number(config, "ttl", 0, 604800, DEFAULT_TTL, &s->ttl, st) ||
 		!cm_dns01_number(config, "timeout", 1, 300, DEFAULT_TIMEOUT_S, &timeout, st))
 		return false;
@@ -351,19 +313,6 @@ copy_records(Task *task, const CmDns01Record *records, int count)
 }
 
 static bool
-zone_listed(const Settings *s, const char *zone)
-{
-	int			i;
-
-	for (i = 0; i < s->nzones; i++)
-	{
-		if (strcmp(s->zones[i], zone) == 0)
-			return true;
-	}
-	return s->nzones == 0;
-}
-
-static bool
 apply(const CmDns01Call *call, CmStatus *st)
 {
 	Task	   *task;
@@ -377,7 +326,7 @@ apply(const CmDns01Call *call, CmStatus *st)
 		return false;
 	if (!cm_dns01_canonical(call->zone, task->result.zone))
 		good = cm_fail(st, CM_INVALID, "zone \"%.100s\" is not a DNS name", call->zone);
-	else if (!zone_listed(&task->settings, task->result.zone))
+	else if (!cm_dns01_zones_have(&task->settings.zones, task->result.zone))
 		good = cm_fail(st, CM_POLICY, "zone \"%.100s\" is not in \"zone\" of the configuration", task->result.zone);
 	else if (!copy_records(task, call->records, call->count))
 		good = cm_fail(st, CM_MEMORY, "out of memory");
@@ -464,33 +413,6 @@ on_soa(CmDnsAnswer *answer, void *arg)
 		finish(task);
 }
 
-/* The configured zones know without asking. The result goes to task->result. */
-static void
-find_configured(Task *task)
-{
-	const Settings *s = &task->settings;
-	const char *best = NULL;
-	CmBuf		all;
-	int			i;
-
-	for (i = 0; i < s->nzones; i++)
-	{
-		if (cm_host_in_zone(task->name, s->zones[i]) && (best == NULL || strlen(s->zones[i]) > strlen(best)))
-			best = s->zones[i];
-	}
-	if (best != NULL)
-	{
-		snprintf(task->result.zone, sizeof(task->result.zone), "%s", best);
-		return;
-	}
-	cm_fail(&task->result.status, CM_INVALID, "\"%.150s\" is in none of the configured zones", task->name);
-	cm_buf_init(&all, 400);
-	for (i = 0; i < s->nzones && !all.failed; i++)
-		cm_buf_printf(&all, "%s%s", i == 0 ? "" : ", ", s->zones[i]);
-	cm_fail_detail(&task->result.status, "The zones are %s%s.", all.failed ? "" : cm_buf_cstr(&all), all.failed ? "many" : "");
-	cm_buf_free(&all);
-}
-
 static bool
 find_zone(const CmDns01Call *call, CmStatus *st)
 {
@@ -502,8 +424,8 @@ find_zone(const CmDns01Call *call, CmStatus *st)
 		return false;
 	if (!cm_dns01_canonical(call->name, task->name))
 		good = cm_fail(st, CM_INVALID, "\"%.100s\" is not a DNS name", call->name);
-	else if (task->settings.nzones > 0)
-		find_configured(task);
+	else if (task->settings.zones.count > 0)
+		cm_dns01_zones_find(&task->settings.zones, task->name, &task->result);
 	else
 	{
 		task->suffix = task->name;

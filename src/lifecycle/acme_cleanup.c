@@ -1,38 +1,48 @@
 /*
  * acme_cleanup.c - takes the TXT records of an order out of the zone again,
  * whether it succeeded or not. Engines only. Records that were only planned
- * may have been written: they are removed as well.
+ * may have been written: they are removed as well. What cannot be removed is
+ * tried for ever, and is a finding in certmgr.health meanwhile.
  */
 #include "postgres.h"
 
 #include "lifecycle/acme_work.h"
 
+/* After some failures nobody waits for it any more: once or twice an hour is enough for a provider that is broken or gone. */
+#define PATIENT_AFTER 8
+#define PATIENT_S 3600
+
+static CmFate
+later(CmWork *work, const char *trouble, int64 retry_after)
+{
+	if (work->job.attempt >= PATIENT_AFTER)
+		retry_after = Max(retry_after, (int64) cm_jitter(0.5 * PATIENT_S, PATIENT_S));
+	return cm_work_retry(work, 0, trouble, retry_after);
+}
+
 CmFate
 cm_acme_cleanup_prepare(CmWork *work)
 {
-	CmDnsSide	side;
 	CmStatus	st = CM_STATUS_INIT;
 	int			count;
 	int			written = 0;
 	CmDnsRecordRow *records = cm_dns_record_list(work->job.target_id, &count);
 
+	/* Law L1: "removing" is committed before the provider is asked. One after the other: of two equal ones the last one is taken out. */
 	for (int i = 0; i < count; i++)
 	{
-		/* Without a zone it was never written; what another order needs stays for that one to remove. */
-		if (records[i].zone == NULL || records[i].shared)
-			cm_dns_record_set_state(records[i].id, "removed");
-		else
+		if (cm_dns_record_release(&records[i]))
 			records[written++] = records[i];
 	}
 	if (written == 0)
 		return cm_work_finish(work);
-	if (!cm_dns_side_load(records[0].provider_id, &side, &st))
+	if (!cm_dns_side_ops(work, records, written, true, &st))
 	{
 		for (int i = 0; i < written; i++)
 			cm_dns_record_set_error(records[i].id, cm_status_words(&st));
-		return cm_work_retry(work, 0, cm_status_words(&st), -1);
+		if (work->nops == 0)
+			return later(work, cm_status_words(&st), -1);
 	}
-	cm_dns_side_ops(work, &side, records, written, true);
 	return CM_FATE_IO;
 }
 
@@ -56,10 +66,9 @@ cm_acme_cleanup_apply(CmWork *work)
 			if (op->dns.status.code == CM_OK)
 				cm_dns_record_set_state(op->record_ids[j], "removed");
 			else
-				cm_dns_record_set_error(op->record_ids[j], trouble);
+				cm_dns_record_set_error(op->record_ids[j], cm_status_words(&op->dns.status));
 		}
 	}
-	if (trouble != NULL)
-		return cm_work_retry(work, 0, trouble, retry_after);
-	return cm_work_finish(work);
+	/* Anything left, of a provider that could not be used, or of a second one with the same value? */
+	return trouble != NULL ? later(work, trouble, retry_after) : CM_FATE_NEXT;
 }

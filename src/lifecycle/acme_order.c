@@ -27,6 +27,7 @@ typedef struct Step
 } Step;
 
 static const Step steps[] = {
+	{"preflight", cm_step_preflight_prepare, cm_step_preflight_apply},
 	{"new_order", cm_step_new_order_prepare, cm_step_new_order_apply},
 	{"authorize", cm_step_authorize_prepare, cm_step_authorize_apply},
 	{"present", cm_step_present_prepare, cm_step_present_apply},

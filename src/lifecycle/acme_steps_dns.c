@@ -4,15 +4,23 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/challenge.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
+#include "store/dns_persist.h"
+#include "store/dns_zone.h"
 #include "utils/timestamp.h"
 
 /* Secondaries that need longer than this are broken (BIND's NOTIFY takes seconds). */
 #define PROPAGATION_MAX_US (INT64CONST(600) * USECS_PER_SEC)
+/* A person who makes a record has a week: longer no CA keeps an order. */
+#define PERSON_MAX_US (INT64CONST(7) * 86400 * USECS_PER_SEC)
 /* A provider that throttles says seconds; longer than this, and the order waits no longer than it lives. */
 #define RETRY_AFTER_MAX_MS INT64CONST(300000)
+/* CNAMEs from a challenge's name to its record; resolvers give up at 8 to 16. */
+#define HOPS_MAX 16
 
 static bool
 is(const char *status, const char *what)
@@ -22,13 +30,32 @@ is(const char *status, const char *what)
 
 /* ---- authorizations ---- */
 
+/* Law L1: the rows come before the zone. Once all authorizations are known. */
+static CmFate
+plan(CmWork *work, const CmAcmeAuthorizationRow *authorizations, int count)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	for (int i = 0; i < count; i++)
+	{
+		const CmChallenge *challenge;
+
+		if (!is(authorizations[i].status, "pending"))
+			continue;
+		challenge = cm_challenge(authorizations[i].challenge_type);
+		if (challenge == NULL)
+			return cm_order_failed(work, psprintf("challenges of type \"%s\" cannot be answered", authorizations[i].challenge_type), NULL, false);
+		if (!challenge->plan(work, &authorizations[i], &st))
+			return cm_order_failed(work, cm_status_words(&st), NULL, false);
+	}
+	return cm_order_step(work, "present", NULL);
+}
+
 CmFate
 cm_step_authorize_prepare(CmWork *work)
 {
 	int			count;
 	CmAcmeAuthorizationRow *authorizations = cm_acme_authorization_list(work->order->id, &count);
-	CmDnsSide	side;
-	CmStatus	st = CM_STATUS_INIT;
 	int			pending = 0;
 
 	for (int i = 0; i < count && i < CM_ACME_MAX_IDENTIFIERS; i++)
@@ -39,31 +66,16 @@ cm_step_authorize_prepare(CmWork *work)
 	}
 	if (work->nops > 0)
 		return CM_FATE_IO;
-	if (pending == 0)
-		return cm_order_step(work, "await", NULL);
-	if (!cm_dns_side_load(work->account->dns_provider_id, &side, &st))
-		return cm_order_failed(work, cm_status_words(&st), NULL, false);
-
-	/* Law L1: the ledger comes before the zone. */
-	for (int i = 0; i < count; i++)
-	{
-		CmBuf	   *value = cm_own_buf(0);
-
-		if (!is(authorizations[i].status, "pending"))
-			continue;
-		if (!cm_acme_dns01_value(work->client->key, authorizations[i].token, value, &st))
-			return cm_order_failed(work, cm_status_words(&st), NULL, true);
-		cm_dns_record_plan(work->account->dns_provider_id, work->order->id, psprintf("_acme-challenge.%s", authorizations[i].identifier), cm_buf_cstr(value));
-	}
-	return cm_order_step(work, "present", NULL);
+	return pending == 0 ? cm_order_step(work, "await", NULL) : plan(work, authorizations, count);
 }
 
 /* Stores one answer. False: *failure says what is wrong with the order. */
 static bool
-take_authorization(CmOp *op, char **failure)
+take_authorization(CmOp *op, const char *type, char **failure)
 {
 	CmAcmeAuthorization said;
 
+	op->challenge_type = type;
 	if (!cm_op_authorization(op, &said, &op->reply.status))
 		return true;			/* the caller sees the status */
 	if (is(said.status, "valid"))
@@ -71,14 +83,15 @@ take_authorization(CmOp *op, char **failure)
 	if (!is(said.status, "pending"))
 		*failure = psprintf("the CA says that the authorization of %s is \"%s\"%s%s", said.identifier, said.status,
 							said.error != NULL && said.error->detail != NULL ? ": " : "", said.error != NULL && said.error->detail != NULL ? said.error->detail : "");
-	else if (said.challenge_url == NULL || said.token == NULL)
-		*failure = psprintf("the CA offers no dns-01 challenge for %s", said.identifier);
+	else if (said.challenge_url == NULL)
+		*failure = psprintf("the CA offers no %s challenge for %s", type, said.identifier);
 	return *failure == NULL;
 }
 
 CmFate
 cm_step_authorize_apply(CmWork *work)
 {
+	const char *type = cm_challenge_of_ca(work->account->ca_config);
 	CmOp	   *refused = NULL;
 	char	   *failure = NULL;
 
@@ -86,7 +99,7 @@ cm_step_authorize_apply(CmWork *work)
 	{
 		CmOp	   *op = work->ops[i];
 
-		if (op->reply.status.code == CM_OK && !take_authorization(op, &failure))
+		if (op->reply.status.code == CM_OK && !take_authorization(op, type, &failure))
 			return cm_order_failed(work, failure, NULL, true);
 		if (op->reply.status.code != CM_OK)
 			refused = op;
@@ -109,48 +122,52 @@ dns_trouble(CmWork *work, const CmStatus *st, int64 retry_after_s)
 	return cm_work_retry(work, work->order->certificate_id, words, retry_after_s);
 }
 
-/* One look-up for each name whose zone is not known. */
-static void
-find_zones(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int count)
+/* The look-ups that a record needs before it can be written: where CNAMEs lead to, then the zone there. One a name. */
+static bool
+ask(CmWork *work, CmDnsRecordRow *records, int count, CmOpKind kind, CmStatus *st)
 {
 	for (int i = 0; i < count; i++)
 	{
-		bool		asked = false;
-		CmOp	   *op;
+		bool		asked = kind == CM_OP_FOLLOW ? records[i].followed : records[i].zone != NULL;
+		CmDnsSide  *side;
 
 		for (int j = 0; j < work->nops; j++)
-			asked = asked || strcmp(work->ops[j]->name, records[i].name) == 0;
-		if (records[i].zone != NULL || asked)
+			asked = asked || (work->ops[j]->provider_id == records[i].provider_id && strcmp(work->ops[j]->name, records[i].name) == 0);
+		if (asked)
 			continue;
-		op = cm_dns_side_op(work, side, CM_OP_FIND_ZONE);
-		op->name = records[i].name;
+		side = cm_dns_side(work, records[i].provider_id, st);
+		if (side == NULL)
+			return false;
+		cm_dns_side_op(work, side, kind)->name = records[i].name;
 	}
+	return true;
 }
 
 CmFate
 cm_step_present_prepare(CmWork *work)
 {
-	CmDnsSide	side;
 	CmStatus	st = CM_STATUS_INIT;
 	int			count;
 	int			planned = 0;
+	int			busy = 0;
 	CmDnsRecordRow *records = cm_dns_record_list(work->order->id, &count);
 
 	for (int i = 0; i < count; i++)
 	{
-		if (is(records[i].state, "planned"))
+		if (records[i].busy)
+			busy++;
+		else if (is(records[i].state, "planned"))
 			records[planned++] = records[i];
 	}
-	if (planned == 0)
+	if (planned == 0 && busy == 0)
 		return cm_order_step(work, "confirm", NULL);
-	if (!cm_dns_side_load(records[0].provider_id, &side, &st))
+	if (planned == 0)
+		return cm_work_again(work, 1000, true);
+	if (!ask(work, records, planned, CM_OP_FOLLOW, &st) ||
+		(work->nops == 0 && !ask(work, records, planned, CM_OP_FIND_ZONE, &st)) ||
+		(work->nops == 0 && !cm_dns_side_ops(work, records, planned, false, &st) && work->nops == 0))
 		return dns_trouble(work, &st, -1);
-	find_zones(work, &side, records, planned);
-	if (work->nops == 0)
-	{
-		cm_dns_side_ops(work, &side, records, planned, false);
-		cm_acme_certificate_message(work->order->certificate_id, "writing TXT records");
-	}
+	cm_acme_certificate_message(work->order->certificate_id, "writing TXT records");
 	return CM_FATE_IO;
 }
 
@@ -160,6 +177,23 @@ take_written(CmOp *op)
 {
 	for (int j = 0; j < op->nrecords; j++)
 		cm_dns_record_set_present(op->record_ids[j], op->dns.ids != NULL ? op->dns.ids[j] : "", op->provider->confirm != NULL ? op->dns.change_id : "");
+}
+
+/* A CNAME leads to a name whose records another provider may write. A loop goes back to its begin, for the day it is mended. */
+static void
+take_target(CmWork *work, CmOp *op)
+{
+	const char *target = op->dns.zone[0] != '\0' ? op->dns.zone : NULL;
+	int64		provider_id = target != NULL ? cm_dns_zone_provider(target, work->account->dns_provider_id) : op->provider_id;
+	CmStatus   *st = &op->dns.status;
+
+	if (provider_id == 0)
+		cm_fail(st, CM_INVALID, "no DNS provider writes \"%.100s\", where \"%.100s\" leads to", target, op->name);
+	else if (!cm_dns_record_set_target(work->order->id, op->name, target, provider_id, HOPS_MAX))
+	{
+		cm_fail(st, CM_INVALID, "the CNAMEs of a challenge's name lead in a loop");
+		cm_fail_detail(st, "\"%.150s\" leads to \"%.150s\", and that back, or through more than %d names.", op->name, target, HOPS_MAX);
+	}
 }
 
 CmFate
@@ -173,10 +207,14 @@ cm_step_present_apply(CmWork *work)
 
 		if (op->dns.status.code != CM_OK)
 			trouble = op;
+		else if (op->kind == CM_OP_FOLLOW)
+			take_target(work, op);
 		else if (op->kind == CM_OP_FIND_ZONE)
-			cm_dns_record_set_zone(work->order->id, op->name, op->dns.zone, op->dns.zone_id);
+			cm_dns_record_set_zone(work->order->id, op->provider_id, op->name, op->dns.zone, op->dns.zone_id);
 		else
 			take_written(op);
+		if (op->dns.status.code != CM_OK)
+			trouble = op;
 	}
 	return trouble != NULL ? dns_trouble(work, &trouble->dns.status, trouble->dns.retry_after) : CM_FATE_NEXT;
 }
@@ -185,26 +223,24 @@ cm_step_present_apply(CmWork *work)
 
 /* Waits a little, then asks again in the same step. Too long is a failure of the order. */
 static CmFate
-not_yet(CmWork *work, const CmStatus *st, const char *what, int64 retry_after_s)
+not_yet(CmWork *work, const char *words, int64 patience_us, int64 retry_after_s)
 {
 	static const int schedule[] = {500, 1000, 2000, 3000, 5000};
-	CmAcmeOrderRow *order = work->order;
-	char	   *words = cm_status_words(st);
-	int64		ms = schedule[Min(order->polls, lengthof(schedule) - 1)];
+	/* People are slower. */
+	int64		ms = patience_us == PERSON_MAX_US && work->order->polls >= lengthof(schedule) ? 15000 : schedule[Min(work->order->polls, lengthof(schedule) - 1)];
 
-	if (GetCurrentTimestamp() - order->step_since > PROPAGATION_MAX_US)
+	if (GetCurrentTimestamp() - work->order->step_since > patience_us)
 		return cm_order_failed(work, words, NULL, true);
 	if (retry_after_s >= 0)
 		ms = Max(ms, Min(retry_after_s * 1000, RETRY_AFTER_MAX_MS));
-	cm_acme_order_count_poll(order->id);
-	cm_acme_certificate_message(order->certificate_id, psprintf("%s: %s", what, words));
+	cm_acme_order_count_poll(work->order->id);
+	cm_acme_certificate_message(work->order->certificate_id, words);
 	return cm_work_again(work, ms, true);
 }
 
 CmFate
 cm_step_confirm_prepare(CmWork *work)
 {
-	CmDnsSide	side;
 	CmStatus	st = CM_STATUS_INIT;
 	int			count;
 	CmDnsRecordRow *records = cm_dns_record_list(work->order->id, &count);
@@ -212,17 +248,19 @@ cm_step_confirm_prepare(CmWork *work)
 	for (int i = 0; i < count; i++)
 	{
 		bool		asked = false;
+		CmDnsSide  *side;
 		CmOp	   *op;
 
 		if (!is(records[i].state, "present") || records[i].change_id == NULL)
 			continue;
 		for (int j = 0; j < work->nops; j++)
-			asked = asked || strcmp(work->ops[j]->change_id, records[i].change_id) == 0;
+			asked = asked || (work->ops[j]->provider_id == records[i].provider_id && strcmp(work->ops[j]->change_id, records[i].change_id) == 0);
 		if (asked)
 			continue;
-		if (work->nops == 0 && !cm_dns_side_load(records[i].provider_id, &side, &st))
+		side = cm_dns_side(work, records[i].provider_id, &st);
+		if (side == NULL)
 			return dns_trouble(work, &st, -1);
-		op = cm_dns_side_op(work, &side, CM_OP_CONFIRM);
+		op = cm_dns_side_op(work, side, CM_OP_CONFIRM);
 		op->zone = records[i].zone;
 		op->zone_id = records[i].zone_id;
 		op->change_id = records[i].change_id;
@@ -238,55 +276,107 @@ cm_step_confirm_apply(CmWork *work)
 	for (int i = 0; i < work->nops; i++)
 	{
 		if (work->ops[i]->dns.status.code == CM_OK)
-			cm_dns_record_set_confirmed(work->order->id, work->ops[i]->change_id);
+			cm_dns_record_set_confirmed(work->order->id, work->ops[i]->provider_id, work->ops[i]->change_id);
 		else
 			missing = work->ops[i];
 	}
 	if (missing == NULL)
 		return CM_FATE_NEXT;
-	return not_yet(work, &missing->dns.status, "waits until the DNS provider has the TXT records at all its servers", missing->dns.retry_after);
+	return not_yet(work, psprintf("waits until the DNS provider has the TXT records at all its servers: %s", cm_status_words(&missing->dns.status)),
+				   PROPAGATION_MAX_US, missing->dns.retry_after);
 }
 
 /* ---- propagation ---- */
 
+/* What challenges of other kinds want to see. */
+static bool
+look(CmWork *work, CmStatus *st)
+{
+	int			count;
+	CmAcmeAuthorizationRow *authorizations = cm_acme_authorization_list(work->order->id, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		const CmChallenge *challenge = authorizations[i].challenge_type != NULL ? cm_challenge(authorizations[i].challenge_type) : NULL;
+
+		if (is(authorizations[i].status, "pending") && challenge != NULL && challenge->look != NULL && !challenge->look(work, &authorizations[i], st))
+			return false;
+	}
+	return true;
+}
+
 CmFate
 cm_step_propagate_prepare(CmWork *work)
 {
-	CmDnsSide	side;
 	CmStatus	st = CM_STATUS_INIT;
 	int			count;
 	CmDnsRecordRow *records = cm_dns_record_list(work->order->id, &count);
 
 	for (int i = 0; i < count; i++)
 	{
+		CmDnsSide  *side;
 		CmOp	   *op;
 
 		if (!is(records[i].state, "present"))
 			continue;
-		if (work->nops == 0 && !cm_dns_side_load(records[i].provider_id, &side, &st))
+		side = cm_dns_side(work, records[i].provider_id, &st);
+		if (side == NULL)
 			return dns_trouble(work, &st, -1);
-		op = cm_dns_side_op(work, &side, CM_OP_VISIBLE);
+		op = cm_dns_side_op(work, side, CM_OP_VISIBLE);
 		op->zone = records[i].zone;
 		op->name = records[i].name;
 		op->value = records[i].value;
 		op->row_id = records[i].id;
 	}
+	if (!look(work, &st))
+		return dns_trouble(work, &st, -1);
 	return work->nops > 0 ? CM_FATE_IO : cm_order_step(work, "challenge", NULL);
+}
+
+/* What a person has to make. The first ones are enough to begin with. */
+static void
+add_request(CmWork *work, StringInfo requests, const CmOp *op)
+{
+	CmBuf	   *value = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (requests->len > 800)
+		return;
+	if (op->kind == CM_OP_PERSIST)
+		(void) cm_dns01_persist_format(value, op->persist->issuers[0], op->persist->account, op->persist->wildcard, 0, &st);
+	else
+		cm_buf_append_str(value, op->value);
+	appendStringInfo(requests, "%s%s TXT \"%s\"", requests->len > 0 ? ", " : "", op->name, cm_buf_cstr(value));
 }
 
 CmFate
 cm_step_propagate_apply(CmWork *work)
 {
-	const CmStatus *missing = NULL;
+	CmOp	   *missing = NULL;
+	StringInfoData requests;
 
+	initStringInfo(&requests);
 	for (int i = 0; i < work->nops; i++)
 	{
-		if (work->ops[i]->dns.status.code == CM_OK)
-			cm_dns_record_set_state(work->ops[i]->row_id, "visible");
+		CmOp	   *op = work->ops[i];
+
+		if (op->dns.status.code == CM_OK && op->kind == CM_OP_PERSIST)
+			cm_dns_persist_seen(op->row_id, work->account->ca_id, op->dns.expires);
+		else if (op->dns.status.code == CM_OK)
+			cm_dns_record_set_state(op->row_id, "visible");
 		else
-			missing = &work->ops[i]->dns.status;
+		{
+			missing = op;
+			if (op->kind == CM_OP_PERSIST || cm_dns01_by_person(op->provider))
+				add_request(work, &requests, op);
+		}
 	}
-	return missing != NULL ? not_yet(work, missing, "waits until the TXT records are at all name servers", -1) : CM_FATE_NEXT;
+	/* All there is was looked at. */
+	if (missing == NULL)
+		return cm_order_step(work, "challenge", NULL);
+	if (requests.len > 0)
+		return not_yet(work, psprintf("waits for a person to make TXT records: %s; now %s", requests.data, cm_status_words(&missing->dns.status)), PERSON_MAX_US, -1);
+	return not_yet(work, psprintf("waits until the TXT records are at all name servers: %s", cm_status_words(&missing->dns.status)), PROPAGATION_MAX_US, -1);
 }
 
 /* ---- challenges ---- */
@@ -326,28 +416,19 @@ static void
 take_asked(CmOp *op)
 {
 	CmAcmeAuthorization said;
-	CmAcmeAuthorizationRow row = {0};
 
-	if (!cm_acme_authorization_parse(cm_reply_body(&op->reply), &said, &op->reply.status))
+	if (!cm_op_authorization(op, &said, &op->reply.status))
 		return;
-	row.identifier = said.identifier;
-	row.wildcard = said.wildcard;
-	row.status = said.status;
-	row.challenge_url = said.challenge_url;
-	row.token = said.token;
 	if (is(said.status, "pending") && is(said.challenge_status, "pending"))
 		cm_acme_authorization_set_posted(op->row_id, false);
 	else if (is(said.status, "pending"))
-		row.status = "processing";	/* ours: posted, nothing left to do */
-	cm_acme_authorization_set(op->row_id, &row, NULL);
+		cm_acme_authorization_set_status(op->row_id, "processing"); /* ours: posted, nothing left to do */
 }
 
 CmFate
 cm_step_challenge_apply(CmWork *work)
 {
 	CmOp	   *refused = NULL;
-	int			count;
-	CmAcmeAuthorizationRow *authorizations = cm_acme_authorization_list(work->order->id, &count);
 
 	for (int i = 0; i < work->nops; i++)
 	{
@@ -359,13 +440,7 @@ cm_step_challenge_apply(CmWork *work)
 			take_asked(op);
 		else if (accepted && op->tag != TAG_ASK)
 		{
-			for (int j = 0; j < count; j++)
-			{
-				if (authorizations[j].id != op->row_id)
-					continue;
-				authorizations[j].status = "processing";
-				cm_acme_authorization_set(op->row_id, &authorizations[j], NULL);
-			}
+			cm_acme_authorization_set_status(op->row_id, "processing");
 			continue;
 		}
 		if (op->reply.status.code != CM_OK)

@@ -12,10 +12,9 @@
 #include "common/pg_prng.h"
 #include "lifecycle/acme_work.h"
 #include "lifecycle/master_key.h"
+#include "lifecycle/challenge.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
-#include "store/dns_provider_row.h"
-#include "store/secret.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -24,8 +23,6 @@
 #define RETRY_CAP_MS 300000.0
 /* A server's Retry-After is law, but a day is enough for anybody. */
 #define RETRY_AFTER_MAX_S 86400
-
-#define CONFIG_MAX 0x100000		/* a jsonb configuration with trust anchors; far above any sane one */
 
 /* ---- operations ---- */
 
@@ -137,10 +134,19 @@ start_op(CmOp *op)
 		case CM_OP_ACME:
 			started = cm_acme_post(work->client->session, &op->request, acme_done, op, &st);
 			break;
+		case CM_OP_FOLLOW:
+			started = cm_dns01_delegation(call.loop, op->config, op->name, dns_done, op, &st);
+			break;
 		case CM_OP_FIND_ZONE:
 			started = op->provider->find_zone(&call, &st);
 			break;
 		case CM_OP_APPLY:
+			if (op->provider->apply == NULL)
+			{
+				cm_dns_function_apply(op);
+				answered(op);
+				return;
+			}
 			started = op->provider->apply(&call, &st);
 			break;
 		case CM_OP_CONFIRM:
@@ -148,6 +154,12 @@ start_op(CmOp *op)
 			break;
 		case CM_OP_VISIBLE:
 			started = cm_dns01_visible(call.loop, op->config, op->zone, op->name, op->value, dns_done, op, &st);
+			break;
+		case CM_OP_CAA:
+			started = cm_dns01_caa(call.loop, op->config, op->name, op->caa, dns_done, op, &st);
+			break;
+		case CM_OP_PERSIST:
+			started = cm_dns01_persist_visible(call.loop, op->config, op->zone, op->name, op->persist, dns_done, op, &st);
 			break;
 	}
 	if (started)
@@ -186,6 +198,7 @@ new_step(CmWork *work)
 	work->nops = 0;
 	work->account = NULL;
 	work->order = NULL;
+	work->sides = NULL;
 	MemoryContextReset(work->step_context);
 }
 
@@ -221,6 +234,7 @@ static const Kind kinds[] = {
 	{"acme_order", cm_acme_order_prepare, cm_acme_order_apply},
 	{"acme_cleanup", cm_acme_cleanup_prepare, cm_acme_cleanup_apply},
 	{"acme_revoke", cm_acme_revoke_prepare, cm_acme_revoke_apply},
+	{"dns_check", cm_dns_check_prepare, cm_dns_check_apply},
 };
 
 static const Kind *
@@ -365,18 +379,33 @@ cm_reply_body(const CmAcmeReply *reply)
 	return cm_slice(reply->body.data, reply->body.len);
 }
 
+/* Which of the challenges is ours: as when it was read first. */
+static const char *
+challenge_type(const CmOp *op)
+{
+	const char *type = op->challenge_type;
+
+	if (type == NULL)
+		type = cm_acme_authorization_type(op->row_id);
+	return type != NULL ? type : cm_challenge_of_ca(op->work->account->ca_config);
+}
+
 bool
 cm_op_authorization(CmOp *op, CmAcmeAuthorization *said, CmStatus *st)
 {
 	CmAcmeAuthorizationRow row = {0};
 
-	if (!cm_acme_authorization_parse(cm_reply_body(&op->reply), said, st))
+	op->challenge_type = challenge_type(op);
+	if (!cm_acme_authorization_parse(cm_reply_body(&op->reply), op->challenge_type, said, st))
 		return false;
+	row.challenge_type = unconstify(char *, op->challenge_type);
 	row.identifier = said->identifier;
 	row.wildcard = said->wildcard;
 	row.status = said->status;
 	row.challenge_url = said->challenge_url;
 	row.token = said->token;
+	row.issuers = said->issuers;
+	row.issuer_count = said->issuer_count;
 	cm_acme_authorization_set(op->row_id, &row, said->error != NULL ? said->error->json : NULL);
 	return true;
 }
@@ -413,70 +442,4 @@ char *
 cm_time_words(TimestampTz at)
 {
 	return pstrdup(timestamptz_to_str(at - at % USECS_PER_SEC));
-}
-
-/* ---- DNS ---- */
-
-bool
-cm_dns_side_load(int64 provider_id, CmDnsSide *out, CmStatus *st)
-{
-	CmDnsProviderRow *row = provider_id == 0 ? NULL : cm_dns_provider_get_by_id(provider_id);
-
-	if (row == NULL)
-		return cm_fail(st, CM_INVALID, "the CA has no DNS provider, so DNS-01 challenges cannot be answered");
-	out->provider = cm_dns01_provider(row->type);
-	if (out->provider == NULL)
-		return cm_fail(st, CM_UNSUPPORTED, "DNS provider \"%s\" has the unknown type \"%s\"", row->name, row->type);
-	out->config = cm_json_parse(cm_slice(row->config, strlen(row->config)), CONFIG_MAX, st);
-	if (out->config == NULL)
-		return false;
-	out->secret = cm_slice(NULL, 0);
-	if (row->secret_id != 0)
-	{
-		CmBuf	   *secret;
-
-		if (!cm_master_key_load(st))
-			return false;
-		secret = cm_secret_open(row->secret_id);
-		out->secret = cm_slice(secret->data, secret->len);
-	}
-	return true;
-}
-
-CmOp *
-cm_dns_side_op(CmWork *work, const CmDnsSide *side, CmOpKind kind)
-{
-	CmOp	   *op = cm_work_op(work, kind);
-
-	op->provider = side->provider;
-	op->config = side->config;
-	op->secret = side->secret;
-	return op;
-}
-
-void
-cm_dns_side_ops(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int count, bool remove)
-{
-	CmOp	   *op = NULL;
-
-	/* The list is sorted by zone. */
-	for (int i = 0; i < count; i++)
-	{
-		CmDns01Record *record;
-
-		if (op == NULL || strcmp(op->zone, records[i].zone) != 0)
-		{
-			op = cm_dns_side_op(work, side, CM_OP_APPLY);
-			op->zone = records[i].zone;
-			op->zone_id = records[i].zone_id;
-			op->records = MemoryContextAllocZero(work->step_context, sizeof(CmDns01Record) * count);
-			op->record_ids = MemoryContextAllocZero(work->step_context, sizeof(int64) * count);
-		}
-		record = &op->records[op->nrecords];
-		record->name = records[i].name;
-		record->value = records[i].value;
-		record->remove = remove;
-		record->id = records[i].record_id;
-		op->record_ids[op->nrecords++] = records[i].id;
-	}
 }

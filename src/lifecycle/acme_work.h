@@ -42,13 +42,26 @@ typedef struct CmAcmeClients
 typedef enum CmOpKind
 {
 	CM_OP_ACME,
+	CM_OP_FOLLOW,				/* the CNAME at a name */
 	CM_OP_FIND_ZONE,
 	CM_OP_APPLY,				/* records into a zone, or out of it */
 	CM_OP_CONFIRM,				/* has a change reached all servers of the provider? */
-	CM_OP_VISIBLE
+	CM_OP_VISIBLE,
+	CM_OP_PERSIST,				/* is a standing record there? */
+	CM_OP_CAA					/* may the CA issue for a name? */
 } CmOpKind;
 
 typedef struct CmWork CmWork;
+
+/* A DNS provider: its type, configuration and credential, for one step. */
+typedef struct CmDnsSide
+{
+	struct CmDnsSide *next;
+	int64		provider_id;
+	const CmDns01Provider *provider;
+	CmJson	   *config;
+	CmSlice		secret;
+} CmDnsSide;
 
 typedef struct CmOp
 {
@@ -58,10 +71,14 @@ typedef struct CmOp
 	int64		row_id;			/* what it asks about */
 	/* ACME */
 	CmAcmeRequest request;
+	const char *challenge_type; /* of the authorization asked for; NULL: what its row or its CA says */
 	/* DNS */
 	const CmDns01Provider *provider;
+	int64		provider_id;
 	const CmJson *config;
 	CmSlice		secret;
+	const CmDns01Persist *persist;
+	const CmDns01Caa *caa;
 	const char *zone;
 	const char *zone_id;
 	const char *change_id;
@@ -88,6 +105,7 @@ struct CmWork
 	CmAcmeClient *client;
 	CmAcmeAccountRow *account;
 	CmAcmeOrderRow *order;
+	CmDnsSide  *sides;
 	CmOp	   *ops[CM_WORK_MAX_OPS];
 	int			nops;
 	int			remaining;		/* not answered yet */
@@ -150,19 +168,14 @@ extern char *cm_time_words(TimestampTz at);
 extern TimestampTz cm_after_ms(int64 ms);
 extern double cm_jitter(double low, double high);
 
-/* The TXT side of an order: provider, its configuration and credential. In the step's context. */
-typedef struct CmDnsSide
-{
-	const CmDns01Provider *provider;
-	CmJson	   *config;
-	CmSlice		secret;
-} CmDnsSide;
-
-extern bool cm_dns_side_load(int64 provider_id, CmDnsSide *out, CmStatus *st);
+/* dns_side.c. NULL and st when the provider is gone, unknown, or its credential cannot be opened. Kept for the step. */
+extern CmDnsSide *cm_dns_side(CmWork *work, int64 provider_id, CmStatus *st);
 /* A DNS operation of that provider. */
 extern CmOp *cm_dns_side_op(CmWork *work, const CmDnsSide *side, CmOpKind kind);
-/* One apply a zone for these records. */
-extern void cm_dns_side_ops(CmWork *work, const CmDnsSide *side, CmDnsRecordRow *records, int count, bool remove);
+/* One apply a provider and zone for these records. False: some provider cannot be used (st); the records of others are dealt with. */
+extern bool cm_dns_side_ops(CmWork *work, CmDnsRecordRow *records, int count, bool remove, CmStatus *st);
+/* dns_function.c: an apply of the provider "sql", in a transaction of its own. The outcome is in op->dns. Never throws, but for cancel and shutdown. */
+extern void cm_dns_function_apply(CmOp *op);
 
 /* The kinds of jobs. */
 extern CmFate cm_acme_account_prepare(CmWork *work);
@@ -173,6 +186,8 @@ extern CmFate cm_acme_cleanup_prepare(CmWork *work);
 extern CmFate cm_acme_cleanup_apply(CmWork *work);
 extern CmFate cm_acme_revoke_prepare(CmWork *work);
 extern CmFate cm_acme_revoke_apply(CmWork *work);
+extern CmFate cm_dns_check_prepare(CmWork *work);
+extern CmFate cm_dns_check_apply(CmWork *work);
 
 /* acme_order.c, for the files of its steps. */
 extern CmFate cm_order_step(CmWork *work, const char *step, const char *status);	/* and on with it right now */
@@ -183,6 +198,8 @@ extern CmFate cm_order_gone(CmWork *work);	/* a 404: another one with the same k
 extern CmFate cm_order_failed(CmWork *work, const char *message, const char *problem, bool again);
 
 /* Steps. */
+extern CmFate cm_step_preflight_prepare(CmWork *work);
+extern CmFate cm_step_preflight_apply(CmWork *work);
 extern CmFate cm_step_new_order_prepare(CmWork *work);
 extern CmFate cm_step_new_order_apply(CmWork *work);
 extern CmFate cm_step_authorize_prepare(CmWork *work);

@@ -21,7 +21,7 @@ typedef struct CmTsig
 
 #define CM_DNS_MAX_ANSWERS 64
 
-/* What was answered. Records of the asked type at the asked name (CNAMEs are followed inside the answer), as text: TXT as its joined bytes, NS/SOA/CNAME as name without final dot, A/AAAA as address. */
+/* What was answered. Records of the asked type at the asked name (CNAMEs are followed inside the answer), as text: TXT as its joined bytes, NS/SOA/CNAME as name without final dot, A/AAAA as address, CAA as "flags tag value". */
 typedef struct CmDnsAnswer
 {
 	CmStatus	status;			/* CM_OK when an answer came, whatever its rcode */
@@ -37,7 +37,7 @@ typedef struct CmDnsAnswer
 typedef void (*CmDnsDone) (CmDnsAnswer *answer, void *arg);
 typedef struct CmDns CmDns;
 
-/* type: "TXT", "SOA", "NS", "A", "AAAA", "CNAME". recursion: RD bit. */
+/* type: "TXT", "SOA", "NS", "A", "AAAA", "CNAME", "CAA". recursion: RD bit. */
 extern CmDns *cm_dns_query(CmLoop *loop, const struct sockaddr_storage *server, socklen_t serverlen, const char *name, const char *type, bool recursion,
 						   int64_t timeout_ms, CmDnsDone done, void *arg, CmStatus *st);
 /*

@@ -116,7 +116,7 @@ static const struct
 	const char *name;
 	int			type;
 }			types[] = {
-	{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"TXT", 16}, {"AAAA", 28}
+	{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"CAA", 257}, {"SOA", 6}, {"TXT", 16}, {"AAAA", 28}
 };
 
 int
@@ -381,6 +381,32 @@ txt_value(const ldns_rr *rr)
 	return (char *) buf.data;
 }
 
+/* "flags tag value": the value as it is. A NUL would end it early. */
+static char *
+caa_value(const ldns_rr *rr)
+{
+	const ldns_rdf *tag = ldns_rr_rdf(rr, 1);
+	const ldns_rdf *value = ldns_rr_rdf(rr, 2);
+	CmBuf		buf;
+	size_t		i;
+
+	if (ldns_rr_rd_count(rr) != 3 || ldns_rdf_size(ldns_rr_rdf(rr, 0)) != 1 || ldns_rdf_size(tag) < 2)
+		return NULL;
+	cm_buf_init(&buf, CM_DNS_MESSAGE_MAX);
+	cm_buf_printf(&buf, "%d ", ldns_rdf_data(ldns_rr_rdf(rr, 0))[0]);
+	for (i = 1; i < ldns_rdf_size(tag) && i <= ldns_rdf_data(tag)[0]; i++)
+		cm_buf_append_byte(&buf, (uint8_t) lower(ldns_rdf_data(tag)[i]));
+	cm_buf_append_byte(&buf, ' ');
+	for (i = 0; i < ldns_rdf_size(value); i++)
+		cm_buf_append_byte(&buf, ldns_rdf_data(value)[i] != 0 ? ldns_rdf_data(value)[i] : '?');
+	if (cm_buf_cstr(&buf) == NULL || buf.failed)
+	{
+		cm_buf_free(&buf);
+		return NULL;
+	}
+	return (char *) buf.data;
+}
+
 static char *
 record_value(const ldns_rr *rr, int type)
 {
@@ -394,6 +420,8 @@ record_value(const ldns_rr *rr, int type)
 	{
 		case LDNS_RR_TYPE_TXT:
 			return txt_value(rr);
+		case LDNS_RR_TYPE_CAA:
+			return caa_value(rr);
 		case LDNS_RR_TYPE_A:
 		case LDNS_RR_TYPE_AAAA:
 			text = ldns_rdf2str(ldns_rr_rdf(rr, 0));

@@ -8,6 +8,8 @@
 
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
@@ -36,13 +38,17 @@
 #endif
 
 /*
- * 16 replaced the ownership check of each kind of object by one for all
- * (object_ownercheck).
+ * 16 replaced the checks of ownership and privileges of each kind of object
+ * by one for all (object_ownercheck, object_aclcheck).
  */
 #if PG_VERSION_NUM >= 160000
 #define cm_database_ownercheck(database, role) object_ownercheck(DatabaseRelationId, (database), (role))
 #define cm_extension_ownercheck(extension, role) object_ownercheck(ExtensionRelationId, (extension), (role))
+#define cm_namespace_aclcheck(schema, role, mode) object_aclcheck(NamespaceRelationId, (schema), (role), (mode))
+#define cm_proc_aclcheck(function, role, mode) object_aclcheck(ProcedureRelationId, (function), (role), (mode))
 #else
+#define cm_namespace_aclcheck(schema, role, mode) pg_namespace_aclcheck((schema), (role), (mode))
+#define cm_proc_aclcheck(function, role, mode) pg_proc_aclcheck((function), (role), (mode))
 #define cm_extension_ownercheck(extension, role) pg_extension_ownercheck((extension), (role))
 #define cm_database_ownercheck(database, role) pg_database_ownercheck((database), (role))
 #endif

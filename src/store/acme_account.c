@@ -103,3 +103,14 @@ cm_acme_ca_insert(const char *name, const char *config, int64 dns_provider_id, c
 
 	return cm_rows_int64(&rows, 0, 0);
 }
+
+void
+cm_acme_ca_set_config(int64 ca_id, const char *key, const char *json)
+{
+	static CmQuery set = {
+		"UPDATE certmgr.ca SET config = CASE WHEN $3 IS NULL THEN config - $2 ELSE config || pg_catalog.jsonb_build_object($2, $3::pg_catalog.jsonb) END"
+		" WHERE id = $1",
+		3, {INT8OID, TEXTOID, TEXTOID}};
+
+	cm_query(&set, (Datum[]) {Int64GetDatum(ca_id), cm_datum_text(key), cm_datum_text(json)}, (bool[]) {false, false, json == NULL});
+}

@@ -32,6 +32,8 @@ extern int64 cm_acme_account_insert(int64 ca_id, int64 key_id, char *const *cont
 extern void cm_acme_account_set_valid(const CmAcmeAccountRow *account, const char *url);
 /* Not usable: state is pending or needs_human, with what a person should know. */
 extern void cm_acme_account_set_trouble(const CmAcmeAccountRow *account, const char *state, const char *message, bool forget_url);
+/* One key of an external CA's configuration; its value as JSON, NULL: none any more. */
+extern void cm_acme_ca_set_config(int64 ca_id, const char *key, const char *json);
 /* The external CA itself: config is JSON text. */
 extern int64 cm_acme_ca_insert(const char *name, const char *config, int64 dns_provider_id, const char *message);
 

@@ -60,6 +60,8 @@ cm_dns_provider_in_use(int64 id)
 {
 	static CmQuery use = {
 		"SELECT 'CA \"' || name || '\" uses it.' FROM certmgr.ca WHERE dns_provider_id = $1"
+		" UNION ALL SELECT 'Zone \"' || zone || '\" is mapped to it.' FROM certmgr.dns_zone WHERE dns_provider_id = $1"
+		" UNION ALL SELECT 'Probe record \"' || name || '\" of a check has not been removed yet.' FROM certmgr.dns_check WHERE dns_provider_id = $1 AND step <> 'done'"
 		" UNION ALL SELECT 'TXT record \"' || name || '\" has not been removed yet.' FROM certmgr.dns_record WHERE dns_provider_id = $1 AND state <> 'removed' LIMIT 1",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&use, (Datum[]) {Int64GetDatum(id)}, NULL);
@@ -78,11 +80,13 @@ cm_dns_provider_set_secret(int64 id, int64 secret_id)
 void
 cm_dns_provider_delete(int64 id)
 {
-	/* Removed records are history only; they must not keep the provider. */
+	/* Removed records and finished checks are history only; they must not keep the provider. */
+	static CmQuery checks = {"DELETE FROM certmgr.dns_check WHERE dns_provider_id = $1 AND step = 'done'", 1, {INT8OID}};
 	static CmQuery records = {"DELETE FROM certmgr.dns_record WHERE dns_provider_id = $1 AND state = 'removed'", 1, {INT8OID}};
 	static CmQuery delete = {"DELETE FROM certmgr.dns_provider WHERE id = $1", 1, {INT8OID}};
 	Datum		args[] = {Int64GetDatum(id)};
 
 	cm_query(&records, args, NULL);
+	cm_query(&checks, args, NULL);
 	cm_query(&delete, args, NULL);
 }

@@ -1,20 +1,40 @@
 /*
- * dns_record.c - see dns_record.h. Engines only, in a transaction.
+ * dns_record.c - see dns_record.h. Engines, and certmgr.sweep_dns() in a
+ * session, in a transaction. One advisory lock a database orders the decisions
+ * about equal records; it is held to the end of the transaction.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "pg/query.h"
+#include "pg/wake.h"
+#include "storage/lock.h"
 #include "store/dns_record.h"
+
+/* Users' advisory locks have 1 or 2 in the last field, the engine's 3; the numbers spell "cert", "mgr". */
+#define KEY_1 0x63657274
+#define KEY_2 0x6d6772
+#define KEY_CLASS 4
+
+void
+cm_dns_record_lock(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, KEY_1, KEY_2, KEY_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
 
 void
 cm_dns_record_plan(int64 provider_id, int64 order_id, const char *name, const char *value)
 {
 	static CmQuery plan = {
-		"INSERT INTO certmgr.dns_record (dns_provider_id, order_id, name, value, state, created_at, changed_at)"
-		" VALUES ($1, $2, $3, $4, 'planned', pg_catalog.now(), pg_catalog.now()) ON CONFLICT (order_id, name, value) DO NOTHING",
+		"INSERT INTO certmgr.dns_record (dns_provider_id, order_id, challenge_name, name, value, state, created_at, changed_at)"
+		" VALUES ($1, $2, $3, $3, $4, 'planned', pg_catalog.now(), pg_catalog.now()) ON CONFLICT (order_id, challenge_name, value) DO NOTHING",
 		4, {INT8OID, INT8OID, TEXTOID, TEXTOID}};
 
+	cm_dns_record_lock();
 	cm_query(&plan, (Datum[]) {Int64GetDatum(provider_id), Int64GetDatum(order_id), cm_datum_text(name), cm_datum_text(value)}, NULL);
 }
 
@@ -22,9 +42,10 @@ CmDnsRecordRow *
 cm_dns_record_list(int64 order_id, int *count)
 {
 	static CmQuery list = {
-		"SELECT r.id, r.dns_provider_id, r.zone, r.zone_id, r.record_id, r.change_id, r.name, r.value, r.state, EXISTS (SELECT FROM certmgr.dns_record o"
-		" WHERE o.state <> 'removed' AND o.name = r.name AND o.value = r.value AND o.order_id <> r.order_id)"
-		" FROM certmgr.dns_record r WHERE r.order_id = $1 AND r.state <> 'removed' ORDER BY r.zone, r.id",
+		"SELECT r.id, r.dns_provider_id, r.challenge_name, r.name, r.followed, r.hops, r.zone, r.zone_id, r.record_id, r.change_id, r.value, r.state,"
+		" r.state = 'planned' AND EXISTS (SELECT FROM certmgr.dns_record o WHERE o.state = 'removing' AND o.dns_provider_id = r.dns_provider_id"
+		" AND o.name = r.name AND o.value = r.value)"
+		" FROM certmgr.dns_record r WHERE r.order_id = $1 AND r.state <> 'removed' ORDER BY r.dns_provider_id, r.zone, r.id",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&list, (Datum[]) {Int64GetDatum(order_id)}, NULL);
 	CmDnsRecordRow *records = palloc0(sizeof(CmDnsRecordRow) * Max(rows.count, 1));
@@ -33,28 +54,52 @@ cm_dns_record_list(int64 order_id, int *count)
 	{
 		records[i].id = cm_rows_int64(&rows, i, 0);
 		records[i].provider_id = cm_rows_int64(&rows, i, 1);
-		records[i].zone = cm_rows_text(&rows, i, 2);
-		records[i].zone_id = cm_rows_text(&rows, i, 3);
-		records[i].record_id = cm_rows_text(&rows, i, 4);
-		records[i].change_id = cm_rows_text(&rows, i, 5);
-		records[i].name = cm_rows_text(&rows, i, 6);
-		records[i].value = cm_rows_text(&rows, i, 7);
-		records[i].state = cm_rows_text(&rows, i, 8);
-		records[i].shared = cm_rows_bool(&rows, i, 9);
+		records[i].challenge_name = cm_rows_text(&rows, i, 2);
+		records[i].name = cm_rows_text(&rows, i, 3);
+		records[i].followed = cm_rows_bool(&rows, i, 4);
+		records[i].hops = DatumGetInt32(cm_rows_value(&rows, i, 5));
+		records[i].zone = cm_rows_text(&rows, i, 6);
+		records[i].zone_id = cm_rows_text(&rows, i, 7);
+		records[i].record_id = cm_rows_text(&rows, i, 8);
+		records[i].change_id = cm_rows_text(&rows, i, 9);
+		records[i].value = cm_rows_text(&rows, i, 10);
+		records[i].state = cm_rows_text(&rows, i, 11);
+		records[i].busy = cm_rows_bool(&rows, i, 12);
 	}
 	*count = rows.count;
 	return records;
 }
 
-void
-cm_dns_record_set_zone(int64 order_id, const char *name, const char *zone, const char *zone_id)
+bool
+cm_dns_record_set_target(int64 order_id, const char *name, const char *target, int64 provider_id, int hops_max)
 {
 	static CmQuery set = {
-		"UPDATE certmgr.dns_record SET zone = $3, zone_id = NULLIF($4, ''), changed_at = pg_catalog.now()"
-		" WHERE order_id = $1 AND name = $2 AND state <> 'removed'",
-		4, {INT8OID, TEXTOID, TEXTOID, TEXTOID}};
+		"UPDATE certmgr.dns_record SET name = COALESCE($3, name), dns_provider_id = $4, followed = $3 IS NULL,"
+		" hops = hops + CASE WHEN $3 IS NULL THEN 0 ELSE 1 END, changed_at = pg_catalog.now()"
+		" WHERE order_id = $1 AND name = $2 AND state = 'planned' AND zone IS NULL",
+		4, {INT8OID, TEXTOID, TEXTOID, INT8OID}};
+	static CmQuery undo = {
+		"UPDATE certmgr.dns_record SET name = challenge_name, hops = 0"
+		" WHERE order_id = $1 AND name = $2 AND state = 'planned' AND zone IS NULL AND hops > 0 AND (challenge_name = name OR hops > $3)",
+		3, {INT8OID, TEXTOID, INT4OID}};
 
-	cm_query(&set, (Datum[]) {Int64GetDatum(order_id), cm_datum_text(name), cm_datum_text(zone), cm_datum_text(zone_id)}, NULL);
+	/* Under its new name it may be equal to one that is about to be removed. */
+	cm_dns_record_lock();
+	cm_query(&set, (Datum[]) {Int64GetDatum(order_id), cm_datum_text(name), cm_datum_text(target), Int64GetDatum(provider_id)},
+			 (bool[]) {false, false, target == NULL, false});
+	return target == NULL ||
+		cm_query(&undo, (Datum[]) {Int64GetDatum(order_id), cm_datum_text(target), Int32GetDatum(hops_max)}, NULL).count == 0;
+}
+
+void
+cm_dns_record_set_zone(int64 order_id, int64 provider_id, const char *name, const char *zone, const char *zone_id)
+{
+	static CmQuery set = {
+		"UPDATE certmgr.dns_record SET zone = $4, zone_id = NULLIF($5, ''), changed_at = pg_catalog.now()"
+		" WHERE order_id = $1 AND dns_provider_id = $2 AND name = $3 AND state <> 'removed'",
+		5, {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}};
+
+	cm_query(&set, (Datum[]) {Int64GetDatum(order_id), Int64GetDatum(provider_id), cm_datum_text(name), cm_datum_text(zone), cm_datum_text(zone_id)}, NULL);
 }
 
 void
@@ -77,13 +122,14 @@ cm_dns_record_set_present(int64 id, const char *record_id, const char *change_id
 }
 
 void
-cm_dns_record_set_confirmed(int64 order_id, const char *change_id)
+cm_dns_record_set_confirmed(int64 order_id, int64 provider_id, const char *change_id)
 {
 	static CmQuery set = {
-		"UPDATE certmgr.dns_record SET change_id = NULL, changed_at = pg_catalog.now(), last_error = NULL WHERE order_id = $1 AND change_id = $2",
-		2, {INT8OID, TEXTOID}};
+		"UPDATE certmgr.dns_record SET change_id = NULL, changed_at = pg_catalog.now(), last_error = NULL"
+		" WHERE order_id = $1 AND dns_provider_id = $2 AND change_id = $3",
+		3, {INT8OID, INT8OID, TEXTOID}};
 
-	cm_query(&set, (Datum[]) {Int64GetDatum(order_id), cm_datum_text(change_id)}, NULL);
+	cm_query(&set, (Datum[]) {Int64GetDatum(order_id), Int64GetDatum(provider_id), cm_datum_text(change_id)}, NULL);
 }
 
 void
@@ -92,4 +138,37 @@ cm_dns_record_set_error(int64 id, const char *error)
 	static CmQuery set = {"UPDATE certmgr.dns_record SET last_error = $2 WHERE id = $1", 2, {INT8OID, TEXTOID}};
 
 	cm_query(&set, (Datum[]) {Int64GetDatum(id), cm_datum_text(error)}, NULL);
+}
+
+bool
+cm_dns_record_release(const CmDnsRecordRow *record)
+{
+	/* One that is being removed itself holds nothing in the zone. */
+	static CmQuery release = {
+		"UPDATE certmgr.dns_record r SET changed_at = pg_catalog.now(), state = CASE WHEN r.zone IS NULL OR EXISTS (SELECT FROM certmgr.dns_record o"
+		" WHERE o.state IN ('planned', 'present', 'visible') AND o.dns_provider_id = r.dns_provider_id AND o.name = r.name AND o.value = r.value AND o.id <> r.id)"
+		" THEN 'removed' ELSE 'removing' END WHERE r.id = $1 RETURNING r.state = 'removing'",
+		1, {INT8OID}};
+	CmRows		rows;
+
+	cm_dns_record_lock();
+	rows = cm_query(&release, (Datum[]) {Int64GetDatum(record->id)}, NULL);
+	return rows.count > 0 && cm_rows_bool(&rows, 0, 0);
+}
+
+int64
+cm_dns_record_sweep(int64 provider_id)
+{
+	static CmQuery sweep = {
+		"WITH left_over AS (SELECT r.order_id FROM certmgr.dns_record r JOIN certmgr.acme_order o ON o.id = r.order_id"
+		" WHERE r.state <> 'removed' AND o.step IN ('done', 'failed') AND $1 IN (0, r.dns_provider_id)),"
+		" due AS (INSERT INTO certmgr_private.job AS j (kind, target_id, due_at)"
+		" SELECT DISTINCT 'acme_cleanup', order_id, pg_catalog.clock_timestamp() FROM left_over"
+		" ON CONFLICT (kind, target_id) DO UPDATE SET due_at = LEAST(j.due_at, EXCLUDED.due_at))"
+		" SELECT pg_catalog.count(*) FROM left_over",
+		1, {INT8OID}};
+	CmRows		rows = cm_query(&sweep, (Datum[]) {Int64GetDatum(provider_id)}, NULL);
+
+	cm_wake_at_commit();
+	return cm_rows_int64(&rows, 0, 0);
 }

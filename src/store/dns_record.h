@@ -9,26 +9,49 @@ typedef struct CmDnsRecordRow
 {
 	int64		id;
 	int64		provider_id;
+	char	   *challenge_name; /* where the CA asks */
+	char	   *name;			/* where the record is, or will be */
+	bool		followed;		/* it is known that name is the place */
+	int			hops;			/* CNAMEs from the one to the other */
 	char	   *zone;			/* or NULL: not known yet, so never written */
 	char	   *zone_id;		/* these three as the provider gave them, or NULL */
 	char	   *record_id;
 	char	   *change_id;		/* a change that has not reached all the provider's servers yet */
-	char	   *name;
 	char	   *value;
 	char	   *state;
-	bool		shared;			/* another order has the same record: it must stay in the zone */
+	bool		busy;			/* an equal record of another order is being removed: not to be written now */
 } CmDnsRecordRow;
 
+/*
+ * Decisions about equal records of several orders, to the end of the
+ * transaction: who plans one and who removes one must not overlook each other.
+ */
+extern void cm_dns_record_lock(void);
+/* Takes the lock. */
 extern void cm_dns_record_plan(int64 provider_id, int64 order_id, const char *name, const char *value);
-/* Those of an order that are not removed. */
+/* Those of an order that are not removed, sorted by provider and zone. */
 extern CmDnsRecordRow *cm_dns_record_list(int64 order_id, int *count);
+/*
+ * A CNAME led on from name (of records that are planned), to where this
+ * provider writes. target NULL: name is the place. False: it leads back, or
+ * through more than so many names; the record is where it began.
+ */
+extern bool cm_dns_record_set_target(int64 order_id, const char *name, const char *target, int64 provider_id, int hops_max);
 /* zone_id "": the provider has none. */
-extern void cm_dns_record_set_zone(int64 order_id, const char *name, const char *zone, const char *zone_id);
+extern void cm_dns_record_set_zone(int64 order_id, int64 provider_id, const char *name, const char *zone, const char *zone_id);
 extern void cm_dns_record_set_state(int64 id, const char *state);
 /* It is in the zone. Ids that are "" are not known; an earlier record_id is kept then. */
 extern void cm_dns_record_set_present(int64 id, const char *record_id, const char *change_id);
 /* The provider has the change at all its servers. */
-extern void cm_dns_record_set_confirmed(int64 order_id, const char *change_id);
+extern void cm_dns_record_set_confirmed(int64 order_id, int64 provider_id, const char *change_id);
 extern void cm_dns_record_set_error(int64 id, const char *error);
+/*
+ * It is to go: state "removing", and true when it must be taken out of the
+ * zone. False: removed, since it was never written or an equal record of
+ * another order needs it there. Takes the lock.
+ */
+extern bool cm_dns_record_release(const CmDnsRecordRow *record);
+/* Makes a clean-up due for every order that is over and has records left. provider 0: of all. Returns how many records. */
+extern int64 cm_dns_record_sweep(int64 provider_id);
 
 #endif

@@ -5,6 +5,8 @@
 # updates (RFC 2136) signed with a TSIG key of this run; a second key, certmgr-setup. with the same secret, may write records of any
 # type, for what a test wants to be in a zone. Prints VAR=value lines. Log: DIR/named.log. Zone transfers are open to
 # this machine, so that a test can see what is left in a zone: dig @127.0.0.1 -p PORT example.test AXFR
+#
+# Environment: ZONE_EXTRA is more lines for the first zone's file; RECURSION=yes follows CNAMEs from one zone into another.
 . "$(dirname "$0")/../lib.sh"
 
 command=${1:-}
@@ -19,6 +21,7 @@ zone_file() {
 	for other in "${zones[@]}"; do
 		if [[ $other == *."$zone" ]]; then printf '%s. NS ns.%s.\nns.%s. A 127.0.0.1\n' "$other" "$other" "$other"; fi
 	done
+	if [ "$zone" = "${zones[0]}" ] && [ -n "${ZONE_EXTRA:-}" ]; then say "$ZONE_EXTRA"; fi
 }
 
 start() {
@@ -38,7 +41,7 @@ start() {
 		options {
 			directory "$dir"; pid-file none; session-keyfile "$dir/session.key";
 			listen-on port $port { 127.0.0.1; }; listen-on-v6 { none; };
-			recursion no; dnssec-validation no; notify no; allow-transfer { 127.0.0.1; };
+			recursion ${RECURSION:-no}; dnssec-validation no; notify no; allow-transfer { 127.0.0.1; };
 		};
 		controls { };
 		C

@@ -79,6 +79,51 @@ test_dns01_value(void **state)
 	cm_key_free(key);
 }
 
+/* The example of draft-ietf-acme-dns-account-label. */
+static void
+test_account_label(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		out;
+
+	(void) state;
+	cm_buf_init(&out, 0);
+	assert_true(cm_acme_account_label("https://example.com/acme/acct/ExampleAccount", &out, &st));
+	assert_string_equal(cm_buf_cstr(&out), "_ujmmovf2vn55tgye");
+	cm_buf_free(&out);
+}
+
+#define PERSIST(members) \
+	"{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.example\"},\"challenges\":[" \
+	"{\"type\":\"dns-01\",\"url\":\"https://ca.example/c/1\",\"token\":\"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA\"}," \
+	"{\"type\":\"dns-persist-01\",\"url\":\"https://ca.example/c/2\"" members "}]}"
+
+static void
+test_other_challenges(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmAcmeAuthorization a;
+
+	(void) state;
+	assert_true(cm_acme_authorization_parse(body(PERSIST(",\"issuer-domain-names\":[\"CA.example\",7,\"a b\",\"other.example\"]")), "dns-persist-01", &a, &st));
+	assert_string_equal(a.challenge_url, "https://ca.example/c/2");
+	assert_null(a.token);
+	assert_int_equal(a.issuer_count, 2);
+	assert_string_equal(a.issuers[0], "ca.example");
+	assert_string_equal(a.issuers[1], "other.example");
+	assert_true(cm_acme_authorization_parse(body(PERSIST(",\"issuerDomainNames\":[\"ca.example\"]")), "dns-persist-01", &a, &st));
+	assert_int_equal(a.issuer_count, 1);
+	assert_false(cm_acme_authorization_parse(body(PERSIST("")), "dns-persist-01", &a, &st));
+	assert_non_null(strstr(st.reason, "does not say the CA's domain names"));
+	assert_false(cm_acme_authorization_parse(body(PERSIST(",\"issuer-domain-names\":[\"a b\"]")), "dns-persist-01", &a, &st));
+	assert_non_null(strstr(st.reason, "no usable domain name"));
+	/* it does not matter to who answers dns-01 */
+	assert_true(cm_acme_authorization_parse(body(PERSIST("")), "dns-01", &a, &st));
+	assert_string_equal(a.challenge_url, "https://ca.example/c/1");
+	assert_true(cm_acme_authorization_parse(body(PERSIST("")), "http-01", &a, &st));
+	assert_null(a.challenge_url);
+}
+
 static void
 test_urls(void **state)
 {
@@ -341,7 +386,7 @@ test_authorization(void **state)
 	int			i;
 
 	(void) state;
-	assert_true(cm_acme_authorization_parse(body(authorization_text), &a, &st));
+	assert_true(cm_acme_authorization_parse(body(authorization_text), "dns-01", &a, &st));
 	assert_string_equal(a.status, "pending");
 	assert_string_equal(a.identifier_type, "dns");
 	assert_string_equal(a.identifier, "www.example.org");
@@ -354,14 +399,14 @@ test_authorization(void **state)
 	authorization_free(&a);
 
 	/* a01: valid without a challenge we know */
-	assert_true(cm_acme_authorization_parse(body("{\"status\":\"valid\",\"identifier\":{\"type\":\"ip\",\"value\":\"192.0.2.1\"},\"challenges\":[{\"type\":\"x-01\"}]}"), &a, &st));
+	assert_true(cm_acme_authorization_parse(body("{\"status\":\"valid\",\"identifier\":{\"type\":\"ip\",\"value\":\"192.0.2.1\"},\"challenges\":[{\"type\":\"x-01\"}]}"), "dns-01", &a, &st));
 	assert_string_equal(a.identifier, "192.0.2.1");
 	assert_null(a.challenge_url);
 	assert_false(a.wildcard);
 	authorization_free(&a);
 
 	/* a star in the name means the same as the flag */
-	assert_true(cm_acme_authorization_parse(body("{\"status\":\"valid\",\"identifier\":{\"type\":\"dns\",\"value\":\"*.a.example\"}}"), &a, &st));
+	assert_true(cm_acme_authorization_parse(body("{\"status\":\"valid\",\"identifier\":{\"type\":\"dns\",\"value\":\"*.a.example\"}}"), "dns-01", &a, &st));
 	assert_string_equal(a.identifier, "a.example");
 	assert_true(a.wildcard);
 	authorization_free(&a);
@@ -375,11 +420,11 @@ test_authorization(void **state)
 		cm_buf_reset(&buf);
 		cm_buf_printf(&buf, "{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.example\"},\"challenges\":[{\"type\":\"dns-01\",\"url\":\"https://ca/c\",\"token\":%s}]}",
 					  tokens[i]);
-		assert_false(cm_acme_authorization_parse(cm_slice(buf.data, buf.len), &a, &st));
+		assert_false(cm_acme_authorization_parse(cm_slice(buf.data, buf.len), "dns-01", &a, &st));
 		assert_int_equal(st.code, CM_PROTOCOL);
 		authorization_free(&a);
 		memcpy(strstr((char *) buf.data, "pending"), "invalid", 7);
-		assert_true(cm_acme_authorization_parse(cm_slice(buf.data, buf.len), &a, &st));
+		assert_true(cm_acme_authorization_parse(cm_slice(buf.data, buf.len), "dns-01", &a, &st));
 		assert_null(a.challenge_url);
 		authorization_free(&a);
 	}
@@ -388,13 +433,13 @@ test_authorization(void **state)
 	for (i = 0; i < 10240; i++)
 		cm_buf_append_byte(&buf, 'a');
 	cm_buf_append_str(&buf, "\"}]}");
-	assert_false(cm_acme_authorization_parse(cm_slice(buf.data, buf.len), &a, &st));
+	assert_false(cm_acme_authorization_parse(cm_slice(buf.data, buf.len), "dns-01", &a, &st));
 	authorization_free(&a);
 	cm_buf_free(&buf);
 
-	assert_false(cm_acme_authorization_parse(body("{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a b\"}}"), &a, &st));
-	assert_false(cm_acme_authorization_parse(body("{\"status\":\"pending\"}"), &a, &st));
-	assert_false(cm_acme_authorization_parse(body("{\"status\":\"pending\",\"identifier\":[\"dns\"]}"), &a, &st));
+	assert_false(cm_acme_authorization_parse(body("{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a b\"}}"), "dns-01", &a, &st));
+	assert_false(cm_acme_authorization_parse(body("{\"status\":\"pending\"}"), "dns-01", &a, &st));
+	assert_false(cm_acme_authorization_parse(body("{\"status\":\"pending\",\"identifier\":[\"dns\"]}"), "dns-01", &a, &st));
 }
 
 static void
@@ -515,7 +560,7 @@ test_hostile(void **state)
 				ok = cm_acme_order_parse(cm_slice(copy, n), &order, &st);
 				assert_false(ok && i < len);
 				order_free(&order);
-				ok = cm_acme_authorization_parse(cm_slice(copy, n), &authorization, &st);
+				ok = cm_acme_authorization_parse(cm_slice(copy, n), "dns-01", &authorization, &st);
 				assert_false(ok && i < len);
 				authorization_free(&authorization);
 				if (cm_acme_problem_parse(cm_slice(copy, n), &problem))
@@ -564,6 +609,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dns01_value),
+		cmocka_unit_test(test_account_label),
+		cmocka_unit_test(test_other_challenges),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_account),
 		cmocka_unit_test(test_eab),

@@ -116,7 +116,9 @@ write_config(void)
 
 	if (ns_listens)
 		snprintf(listen53, sizeof(listen53), "listen-on port 53 { " NS_ADDRESS "; };");
-	write_zone("example.test", "sub NS ns1.sub\nns1.sub A " NS_ADDRESS "\naway NS ns.elsewhere.test.\n");
+	write_zone("example.test", "caa CAA 0 issue \"other.example\"\nours.caa CAA 0 issue \"ca.example; accounturi=https://ca.example/a/1\"\n"
+			   "_acme-challenge.cname CNAME Target.Sub.example.test.\n*.wild CNAME elsewhere.other.test.\n"
+			   "_acme-challenge.self CNAME _acme-challenge.self\nsub NS ns1.sub\nns1.sub A " NS_ADDRESS "\naway NS ns.elsewhere.test.\n");
 	write_zone("sub.example.test", "");
 	write_zone("static.test", "");
 	write_file("named.conf",
@@ -707,6 +709,235 @@ test_visible(void **state)
 	assert_result(visible("{'nameservers':'x'}", 0, "example.test", NAME, "seen"), CM_INVALID, "is not the address", "");
 }
 
+static CmDns01Result
+ask_where(bool zone, const char *pattern, int p, const char *name)
+{
+	CmJson	   *config = json(config_text(pattern, p));
+	Got			got = {0};
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!(zone ? cm_dns01_zone_of : cm_dns01_delegation) (loop, config, name, on_result, &got, &st))
+	{
+		got.done = true;
+		got.result.status = st;
+		assert_int_not_equal(st.code, CM_OK);
+	}
+	else
+		assert_false(got.done);
+	cm_json_free(config);
+	while (!got.done)
+		turn();
+	assert_int_equal(cm_loop_active(loop), 0);
+	return got.result;
+}
+
+#define assert_leads(pattern, p, name, to) \
+	do { \
+		CmDns01Result w_ = ask_where(false, (pattern), (p), (name)); \
+		assert_result(w_, CM_OK, "", ""); \
+		assert_string_equal(w_.zone, (to)); \
+	} while (0)
+
+static void
+test_delegation(void **state)
+{
+	static const char given[] = "{'nameservers':'127.0.0.1:%d'}";
+	char		pattern[256];
+
+	(void) state;
+	assert_leads(given, port, "_acme-challenge.CNAME.example.test.", "target.sub.example.test");
+	assert_leads(given, port, "_acme-challenge.www.example.test", "");
+	assert_leads(given, port, "_acme-challenge.example.test", "");
+	assert_leads(given, port, "_acme-challenge.self.example.test", "_acme-challenge.self.example.test");	/* who follows counts */
+	/* A record at the name would end the wildcard. */
+	assert_leads(given, port, "_acme-challenge.wild.example.test", "");
+	assert_leads(given, port, "_acme-challenge.a.b.wild.example.test", "");
+	/* The first server is dead. */
+	snprintf(pattern, sizeof(pattern), "{'nameservers':['127.0.0.1:%d','127.0.0.1:%%d']}", dead_port);
+	assert_leads(pattern, port, "_acme-challenge.cname.example.test", "target.sub.example.test");
+	/* Nobody is asked. */
+	assert_leads("{'nameservers':'127.0.0.1:%d','follow_cname':false}", dead_port, "_acme-challenge.cname.example.test", "");
+	/* The servers do not know the name, the resolver neither. */
+	assert_result(ask_where(false, "{'nameservers':'127.0.0.1:%d','resolvers':'127.0.0.1:1'}", port, "_acme-challenge.elsewhere.test"), CM_NETWORK,
+				  "could not look up the zone", "no DNS server listens");
+	assert_leads("{'nameservers':'127.0.0.1:%d','resolvers':'127.0.0.1:1','propagation':'none'}", port, "_acme-challenge.elsewhere.test", "");
+	/* By the resolver; the servers it names are asked at port 53. */
+	if (ns_listens)
+	{
+		assert_leads("{'resolvers':'127.0.0.1:%d'}", port, "_acme-challenge.cname.example.test", "target.sub.example.test");
+		assert_leads("{'resolvers':'127.0.0.1:%d'}", port, "_acme-challenge.www.sub.example.test", "");
+	}
+	else
+		assert_result(ask_where(false, "{'resolvers':'127.0.0.1:%d'}", port, "_acme-challenge.cname.example.test"), CM_NETWORK, "no name server of zone", "");
+	assert_result(ask_where(false, "{}", 0, "a..b"), CM_INVALID, "is not a DNS name", "");
+	assert_result(ask_where(false, "{'follow_cname':1}", 0, "a.b"), CM_INVALID, "must be true or false", "");
+	assert_string_equal(ask_where(true, "{'resolvers':'127.0.0.1:%d'}", port, "a.b.example.test").zone, "example.test");
+	assert_string_equal(ask_where(true, "{'resolvers':'127.0.0.1:%d'}", port, "_acme-challenge.cname.example.test").zone, "example.test");
+	assert_result(ask_where(true, "{'resolvers':'127.0.0.1:%d'}", port, "www.elsewhere.test"), CM_NETWORK, "could not look up the zone", "REFUSED");
+}
+
+/* The provider "manual": writes nothing, and waits for what it shall remove. */
+static void
+test_manual(void **state)
+{
+	const CmDns01Provider *rfc2136 = provider;
+	CmDns01Record add = {NAME, "by hand", false, NULL};
+	CmDns01Record gone = {NAME, "by hand", true, NULL};
+	char		pattern[] = "{'nameservers':'127.0.0.1:%d'}";
+
+	(void) state;
+	provider = cm_dns01_provider("manual");
+	assert_result(apply_with(pattern, port, NULL, "example.test", &add, 1), CM_OK, "", "");
+	look_up(NAME, "TXT");
+	assert_int_equal(lookup.count, 0);
+	assert_result(apply_with(pattern, port, NULL, "example.test", &gone, 1), CM_OK, "", "");
+	assert_result(find_zone("{'resolvers':'127.0.0.1:%d'}", NAME), CM_OK, "", "");
+	assert_string_equal(find_zone("{'zone':['example.test','www.example.test']}", NAME).zone, "www.example.test");
+	provider = rfc2136;
+	apply("example.test", &add, 1);
+	provider = cm_dns01_provider("manual");
+	assert_result(apply_with(pattern, port, NULL, "example.test", &gone, 1), CM_REFUSED, "still at 1 of 1 name servers: please remove it", "With it: 127.0.0.1");
+	provider = rfc2136;
+	apply("example.test", &gone, 1);
+}
+
+static void
+test_persist(void **state)
+{
+	static const struct
+	{
+		const char *value;
+		bool		good;
+		bool		good_wildcard;
+		int64_t		until;
+	}			cases[] = {
+		{"ca.example; accounturi=https://ca.example/a/1", true, false, 0},
+		{" CA.Example ;accounturi = https://ca.example/a/1 ; policy=WildCard", true, true, 0},
+		{"other.example; accounturi=https://ca.example/a/1; persistUntil=1001", true, false, 1001},
+		{"ca.example; accounturi=https://ca.example/a/1; persistuntil=1000", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; persistUntil=-1", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; persistUntil=99999999999999999999", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; persistUntil=", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/12", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/", false, false, 0},
+		{"ca.example; accounturi=", false, false, 0},
+		{"ca.example", false, false, 0},
+		{"", false, false, 0},
+		{";", false, false, 0},
+		{"third.example; accounturi=https://ca.example/a/1", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1;", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; policy", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; =x", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; x=a b", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; ACCOUNTURI=https://ca.example/a/2", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; policy=all; x=y", true, false, 0},
+	};
+	CmDns01Persist want = {{"ca.example", "other.example"}, 2, "https://ca.example/a/1", false, 1000};
+	CmBuf		out;
+	int64_t		until;
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		want.wildcard = true;
+		if (cm_dns01_persist_match(cases[i].value, &want, &until) != cases[i].good_wildcard)
+			fail_msg("for a wildcard: %s", cases[i].value);
+		want.wildcard = false;
+		if (cm_dns01_persist_match(cases[i].value, &want, &until) != cases[i].good || until != cases[i].until)
+			fail_msg("%s", cases[i].value);
+	}
+	cm_buf_init(&out, 0);
+	assert_true(cm_dns01_persist_format(&out, "ca.example", want.account, true, 1001, NULL));
+	want.wildcard = true;
+	assert_true(cm_dns01_persist_match(cm_buf_cstr(&out), &want, &until));
+	assert_int_equal(until, 1001);
+	assert_false(cm_dns01_persist_format(&out, "ca.example", "https://a/;x", true, 0, NULL));
+	assert_false(cm_dns01_persist_format(&out, "ca.example", "", true, 0, NULL));
+	cm_buf_free(&out);
+}
+
+static void
+test_caa(void **state)
+{
+	static const struct
+	{
+		const char *records[4];
+		int			allowed;	/* 1: for the name, 2: for a wildcard */
+	}			cases[] = {
+		{{"0 issue ca.example"}, 3},
+		{{"0 ISSUE CA.Example ; x=y"}, 3},
+		{{"0 issue other.example", "0 issue ca.example"}, 3},
+		{{"0 issue other.example"}, 0},
+		{{"0 issue ;"}, 0},
+		{{"0 issue "}, 0},
+		{{"0 issuewild ca.example"}, 3},
+		{{"0 issuewild ;"}, 1},
+		{{"0 issue ;", "0 issuewild ca.example"}, 2},
+		{{"0 issue ca.example", "0 issuewild other.example"}, 1},
+		{{"0 iodef mailto:a@b"}, 3},
+		{{"128 iodef mailto:a@b"}, 3},
+		{{"128 tbs x", "0 issue ca.example"}, 0},
+		{{"0 tbs x", "0 issue ca.example"}, 3},
+		{{"0 issue ca.example; accounturi=https://ca.example/a/1"}, 3},
+		{{"0 issue ca.example; accounturi=https://ca.example/a/2"}, 0},
+		{{"0 issue ca.example; accounturi=https://ca.example/a/2", "0 issue ca.example; accounturi=https://ca.example/a/1"}, 3},
+		{{"0 issue ca.example; validationmethods=http-01,dns-01"}, 3},
+		{{"0 issue ca.example; validationmethods=dns-01"}, 3},
+		{{"0 issue ca.example; validationmethods=dns-012,xdns-01"}, 0},
+		{{"0 issue ca.example; validationmethods="}, 0},
+		{{"0 issue ca.example; a=1; a=2"}, 0},
+		{{"nonsense"}, 3},
+	};
+	CmDns01Caa	caa = {{"ca.example"}, 1, "https://ca.example/a/1", "dns-01", false};
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char	   *records[4];
+		int			n = 0;
+		int			got = 0;
+
+		for (; n < 4 && cases[i].records[n] != NULL; n++)
+			records[n] = (char *) (uintptr_t) cases[i].records[n];
+		caa.wildcard = false;
+		got |= cm_dns01_caa_allows(records, n, &caa, NULL) ? 1 : 0;
+		caa.wildcard = true;
+		got |= cm_dns01_caa_allows(records, n, &caa, NULL) ? 2 : 0;
+		if (got != cases[i].allowed)
+			fail_msg("case %d: %d", (int) i, got);
+	}
+}
+
+static CmDns01Result
+ask_caa(const char *pattern, int p, const char *name)
+{
+	CmJson	   *config = json(config_text(pattern, p));
+	CmDns01Caa	caa = {{"ca.example"}, 1, "https://ca.example/a/1", "dns-01", false};
+	Got			got = {0};
+
+	assert_true(cm_dns01_caa(loop, config, name, &caa, on_result, &got, NULL));
+	cm_json_free(config);
+	while (!got.done)
+		turn();
+	assert_int_equal(cm_loop_active(loop), 0);
+	return got.result;
+}
+
+static void
+test_caa_climbs(void **state)
+{
+	static const char resolver[] = "{'resolvers':'127.0.0.1:%d'}";
+
+	(void) state;
+	assert_result(ask_caa(resolver, port, "a.b.caa.example.test"), CM_POLICY, "do not allow the CA ca.example", "issue \"other.example\"");
+	assert_result(ask_caa(resolver, port, "a.ours.caa.example.test"), CM_OK, "", "");
+	/* Nothing up to the top, where this server knows nothing any more. */
+	assert_result(ask_caa(resolver, port, "www.example.test"), CM_NETWORK, "could not look up CAA records of \"test\"", "");
+	assert_result(ask_caa(resolver, dead_port, "www.example.test"), CM_NETWORK, "could not look up CAA", "");
+}
+
 /* NS and addresses by the resolvers. The servers found are asked at port 53, which named has when the test may. */
 static void
 test_visible_by_resolver(void **state)
@@ -781,6 +1012,11 @@ main(void)
 		cmocka_unit_test(test_find_zone),
 		cmocka_unit_test(test_configured_zone),
 		cmocka_unit_test(test_visible),
+		cmocka_unit_test(test_delegation),
+		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_persist),
+		cmocka_unit_test(test_caa),
+		cmocka_unit_test(test_caa_climbs),
 		cmocka_unit_test(test_visible_by_resolver),
 		cmocka_unit_test(test_destroy),
 	};

@@ -1,0 +1,77 @@
+/*
+ * acme_preflight.c - the step before anything is asked of a CA: would it have
+ * to refuse by the CAA records of a name (RFC 8659, RFC 8657)? Only for CAs of
+ * which it is known what they call themselves there. Engines only.
+ */
+#include "postgres.h"
+
+#include "lifecycle/acme_work.h"
+#include "lifecycle/challenge.h"
+#include "store/acme_certificate.h"
+#include "store/dns_zone.h"
+
+#define CONFIG_MAX 0x100000
+
+/* NULL: the CA's names are not known. */
+static CmDns01Caa *
+wanted(CmWork *work)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmJson	   *config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CONFIG_MAX, &st);
+	const CmJson *list = cm_json_get(config, "caa_identities");
+	CmDns01Caa *caa = palloc0(sizeof(CmDns01Caa));
+
+	for (int i = 0; list != NULL && i < cm_json_length(list) && caa->nissuers < CM_DNS01_ISSUERS_MAX; i++)
+	{
+		const CmJson *item = cm_json_at(list, i);
+
+		if (cm_json_type(item) == CM_JSON_STRING)
+			strlcpy(caa->issuers[caa->nissuers++], cm_json_string(item), sizeof(caa->issuers[0]));
+	}
+	strlcpy(caa->account, work->account->url, sizeof(caa->account));
+	strlcpy(caa->method, cm_challenge_of_ca(work->account->ca_config), sizeof(caa->method));
+	return caa->nissuers > 0 ? caa : NULL;
+}
+
+CmFate
+cm_step_preflight_prepare(CmWork *work)
+{
+	CmAcmeOrderRow *order = work->order;
+	CmDns01Caa *caa = wanted(work);
+
+	for (int i = 0; caa != NULL && i < order->identifier_count; i++)
+	{
+		bool		wildcard = strncmp(order->identifiers[i], "*.", 2) == 0;
+		const char *name = order->identifiers[i] + (wildcard ? 2 : 0);
+		int64		provider_id = cm_dns_zone_provider(name, work->account->dns_provider_id);
+		CmStatus	st = CM_STATUS_INIT;
+		CmDnsSide  *side = provider_id != 0 ? cm_dns_side(work, provider_id, &st) : NULL;
+		CmDns01Caa *mine = palloc(sizeof(CmDns01Caa));
+		CmOp	   *op = cm_work_op(work, CM_OP_CAA);
+
+		*mine = *caa;
+		mine->wildcard = wildcard;
+		op->name = name;
+		op->caa = mine;
+		/* Only whom to ask is the provider's. */
+		op->config = side != NULL ? side->config : NULL;
+	}
+	if (work->nops == 0)
+		return cm_order_step(work, "new_order", NULL);
+	cm_acme_certificate_message(order->certificate_id, "looking at CAA records");
+	return CM_FATE_IO;
+}
+
+CmFate
+cm_step_preflight_apply(CmWork *work)
+{
+	for (int i = 0; i < work->nops; i++)
+	{
+		CmOp	   *op = work->ops[i];
+
+		if (op->dns.status.code == CM_POLICY)
+			return cm_order_failed(work, psprintf("the CA must refuse %s: %s", op->name, cm_status_words(&op->dns.status)), NULL, false);
+	}
+	/* What could not be looked up, the CA looks up itself. */
+	return cm_order_step(work, "new_order", NULL);
+}
