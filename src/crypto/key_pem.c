@@ -252,7 +252,7 @@ static bool
 fail_encrypted(CmStatus *st)
 {
 	(void) cm_fail(st, CM_UNSUPPORTED, "private key is encrypted");
-	return cm_fail_detail(st, "Decrypt it first, for example with \"openssl pkey\".");
+	return cm_fail_detail(st, "Give its password, or decrypt it first, for example with \"openssl pkey\".");
 }
 
 /* True with *found set when the block was a private key, whatever came of it. */

@@ -60,11 +60,25 @@ cm_subject_key_open(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 certificat
 }
 
 void
+cm_subject_key_seal(const CmKey *key, int64 certificate_id, CmSubjectKey *out)
+{
+	CmBuf	   *spki = cm_own_buf(0);
+	CmBuf	   *private_bytes = cm_own_secret(0);
+	CmStatus	st = CM_STATUS_INIT;
+
+	cm_master_key_require();
+	if (!cm_key_spki(key, spki, &st) || !cm_key_private_bytes(key, private_bytes, &st))
+		cm_throw(&st, NULL);
+	out->alg = cm_key_alg(key);
+	out->spki = cm_slice(spki->data, spki->len);
+	seal_for(certificate_id, cm_slice(private_bytes->data, private_bytes->len), out);
+	cm_buf_free(private_bytes);
+}
+
+void
 cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubjectKey *out)
 {
 	CmOwn	   *own = cm_own_key();
-	CmBuf	   *spki = cm_own_buf(0);
-	CmBuf	   *private_bytes = cm_own_secret(0);
 	CmStatus	st = CM_STATUS_INIT;
 	CmKey	   *key = NULL;
 
@@ -72,12 +86,7 @@ cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubj
 	if (!cm_key_generate(alg, &key, &st))
 		cm_throw(&st, NULL);
 	own->object = key;
-	if (!cm_key_spki(key, spki, &st) || !cm_key_private_bytes(key, private_bytes, &st))
-		cm_throw(&st, NULL);
-	out->alg = alg;
-	out->spki = cm_slice(spki->data, spki->len);
-	seal_for(certificate_id, cm_slice(private_bytes->data, private_bytes->len), out);
-	cm_buf_free(private_bytes);
+	cm_subject_key_seal(key, certificate_id, out);
 	out->key = keep_open ? key : NULL;
 	if (!keep_open)
 		cm_own_release(own);

@@ -24,4 +24,7 @@ extern CmOwn *cm_subject_key_open(CmSlice sealed, CmSlice spki, CmKeyAlg alg, in
 /* Takes over the sealed key of another certificate: opened, and sealed again for this one. Throws. */
 extern void cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, CmSubjectKey *out);
 
+/* Seals a key that came from elsewhere for that certificate; fills alg, spki and sealed. Throws. */
+extern void cm_subject_key_seal(const CmKey *key, int64 certificate_id, CmSubjectKey *out);
+
 #endif

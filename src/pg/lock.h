@@ -9,7 +9,8 @@
 /* Classes of advisory locks beside PostgreSQL's 1 and 2; 3 is the engine's (worker/engine_lock.c). */
 typedef enum CmLockClass
 {
-	CM_LOCK_CA = 4
+	CM_LOCK_CA = 4,
+	CM_LOCK_IMPORT = 5			/* by the second in which a certificate ends */
 } CmLockClass;
 
 /* Until the transaction ends. Reads invalidation messages afterwards: what was cached before may be gone. */

@@ -1,0 +1,235 @@
+/*
+ * import.c - see import.h. Backends. A certificate that is there already is
+ * found by its end and serial number, whose index is there anyhow, and compared
+ * byte by byte; two sessions that import the same one at once are held apart by a lock.
+ *
+ * Policy has no say: what exists elsewhere exists. An issuer that is a CA of
+ * ours is recognised by its name and signature, so that its certificates have
+ * one place in the inventory.
+ */
+#include "postgres.h"
+
+#include "crypto/pkcs.h"
+#include "lifecycle/import.h"
+#include "lifecycle/notify.h"
+#include "lifecycle/subject_key.h"
+#include "miscadmin.h"
+#include "pg/error.h"
+#include "pg/lock.h"
+#include "pg/own.h"
+#include "pg/query.h"
+#include "store/certificate.h"
+#include "store/import.h"
+#include "store/key.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "x509/certificate.h"
+#include "x509/chain.h"
+#include "x509/name.h"
+#include "x509/san.h"
+#include "x509/usage.h"
+
+/* More than the root store of a browser holds. */
+#define BUNDLE_MAX 1000
+#define CHAIN_MAX 16
+#define USAGES_MAX 64
+
+typedef struct Usages
+{
+	char	   *names[USAGES_MAX];
+	int			count;
+} Usages;
+
+static void
+add_usage(const char *name, void *arg)
+{
+	Usages	   *usages = arg;
+
+	if (usages->count < USAGES_MAX)
+		usages->names[usages->count++] = pstrdup(name);
+}
+
+static Datum
+san_texts(CmSlice sans)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		rest = sans;
+	CmDer		name;
+	char	  **texts;
+	int			count = 0;
+
+	while (cm_der_next(&rest, &name))
+		count++;
+	texts = palloc(sizeof(char *) * Max(count, 1));
+	count = 0;
+	while (cm_der_next(&sans, &name))
+	{
+		CmBuf	   *shown = cm_own_buf(0);
+
+		if (!cm_san_format(name.whole, shown, &st))
+			cm_throw(&st, NULL);
+		texts[count++] = pstrdup(cm_buf_cstr(shown));
+	}
+	return cm_datum_text_array(texts, count);
+}
+
+static void
+fill_row(const CmCertificate *cert, CmCertificateNew *row)
+{
+	CmBuf	   *subject = cm_own_buf(0);
+	Usages		usages = {{NULL}, 0};
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!cm_name_format(cert->subject, subject, &st))
+		cm_throw(&st, NULL);
+	cm_usage_each(cert->has_key_usage ? cert->key_usage : 0, cert->ext_key_usage, add_usage, &usages);
+	row->state = "issued";
+	row->source = "imported";
+	row->serial = cert->serial;
+	row->subject = cm_datum_text(cm_buf_cstr(subject));
+	row->sans = san_texts(cert->sans);
+	row->usages = cm_datum_text_array(usages.names, usages.count);
+	row->key_algorithm = cm_key_alg_name(cert->key_alg);
+	row->not_before = time_t_to_timestamptz(cert->not_before);
+	row->not_after = time_t_to_timestamptz(cert->not_after);
+	row->created_at = GetCurrentTimestamp();
+	row->action = "import";
+}
+
+/* The CA of ours that signed it, if one did. */
+static void
+find_issuer(const CmCertificate *cert, CmCertificateNew *row)
+{
+	CmIssuerCandidate *candidates;
+	int			count;
+
+	candidates = cm_import_issuers(&count);
+	for (int i = 0; i < count; i++)
+	{
+		CmCertificate issuer;
+
+		CHECK_FOR_INTERRUPTS();
+		if (cm_certificate_parse(candidates[i].der, &issuer, NULL) && cm_slice_equal(issuer.subject, cert->issuer) &&
+			cm_certificate_issued_by(cert, &issuer, NULL))
+		{
+			row->ca_id = candidates[i].ca_id;
+			row->issuer_id = candidates[i].certificate_id;
+			return;
+		}
+	}
+}
+
+static CmOwn *
+open_key(const CmImport *import, const CmCertificate *cert)
+{
+	CmOwn	   *own = cm_own_key();
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf	   *spki = cm_own_buf(0);
+	CmKey	   *key = NULL;
+
+	if (!cm_key_from_encrypted_pem(cm_slice(import->private_key, strlen(import->private_key)), import->password, &key, &st))
+		cm_throw(&st, NULL);
+	own->object = key;
+	if (!cm_key_spki(key, spki, &st))
+		cm_throw(&st, NULL);
+	if (!cm_slice_equal(cm_slice(spki->data, spki->len), cert->spki))
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_MISMATCH),
+				 errmsg("private key does not belong to the certificate"),
+				 errdetail("The certificate certifies another public key.")));
+	return own;
+}
+
+/* Puts one certificate; key may be NULL. */
+static int64
+put(CmSlice der, CmSlice chain, const CmOwn *key, int64 subscriber_id, const char *actor)
+{
+	CmCertificate cert;
+	CmCertificateNew row = {0};
+	CmBodyNew	body = {0};
+	CmSubjectKey sealed = {0};
+	CmStatus	st = CM_STATUS_INIT;
+	struct CmInserter *writer;
+	int64		there;
+
+	if (!cm_certificate_parse(der, &cert, &st))
+		cm_throw(&st, NULL);
+	cm_lock_exclusive(CM_LOCK_IMPORT, cert.not_after);
+	there = cm_import_find(der, cert.serial, time_t_to_timestamptz(cert.not_after));
+	if (there != 0)
+		return there;
+	fill_row(&cert, &row);
+	row.id = cm_certificate_next_id();
+	row.requested_by = actor;
+	row.subscriber_id = subscriber_id;
+	find_issuer(&cert, &row);
+	cm_certificate_put(&row);
+	if (key != NULL)
+		cm_subject_key_seal((const CmKey *) key->object, row.id, &sealed);
+	body.certificate_id = row.id;
+	body.der = der;
+	/* What is in our own rows is not kept twice. */
+	body.chain = row.issuer_id == 0 ? chain : cm_slice(NULL, 0);
+	body.sealed_key = sealed.sealed;
+	writer = cm_body_open();
+	cm_body_put(writer, &body);
+	cm_body_close(writer);
+	cm_notify("imported", row.id, subscriber_id);
+	return row.id;
+}
+
+int64
+cm_import_certificate(const CmImport *import)
+{
+	CmBuf	   *ders = cm_own_buf(0);
+	CmBuf	   *ordered = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmCertificate leaf;
+	CmSlice		rest;
+	CmDer		first;
+	CmOwn	   *key = NULL;
+	size_t		leaf_len;
+	int			count = 0;
+	int64		id;
+
+	if (!cm_certificates_from_text(cm_slice(import->certificate, strlen(import->certificate)), CHAIN_MAX, ders, &count, &st))
+		cm_throw(&st, NULL);
+	/* The first is the leaf; the others are put in order behind it. */
+	rest = cm_slice(ders->data, ders->len);
+	if (!cm_der_next(&rest, &first) || !cm_certificate_parse(first.whole, &leaf, &st))
+		cm_throw(&st, NULL);
+	if (!cm_chain_order(cm_slice(ders->data, ders->len), leaf.spki, ordered, &leaf_len, &st))
+		cm_throw(&st, NULL);
+	if (import->private_key != NULL)
+		key = open_key(import, &leaf);
+	id = put(cm_slice(ordered->data, leaf_len), cm_slice(ordered->data + leaf_len, ordered->len - leaf_len), key,
+			 import->subscriber != NULL ? cm_import_subscriber(import->subscriber) : 0, import->actor);
+	if (key != NULL)
+		cm_own_release(key);
+	if (import->metadata != NULL)
+		cm_import_set_metadata(id, import->metadata);
+	return id;
+}
+
+int64 *
+cm_import_bundle(const char *bundle, const char *actor, int *count)
+{
+	CmBuf	   *ders = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		rest;
+	CmDer		one;
+	int64	   *ids;
+	int			n = 0;
+
+	if (!cm_certificates_from_text(cm_slice(bundle, strlen(bundle)), BUNDLE_MAX, ders, count, &st))
+		cm_throw(&st, NULL);
+	ids = palloc(sizeof(int64) * Max(*count, 1));
+	rest = cm_slice(ders->data, ders->len);
+	while (n < *count && cm_der_next(&rest, &one))
+	{
+		CHECK_FOR_INTERRUPTS();
+		ids[n++] = put(one.whole, cm_slice(NULL, 0), NULL, 0, actor);
+	}
+	*count = n;
+	return ids;
+}

@@ -1,0 +1,64 @@
+/*
+ * import.c - see import.h. Reads, but for the metadata; the rows themselves are
+ * put by certificate.c.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "pg/query.h"
+#include "store/import.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+int64
+cm_import_find(CmSlice der, CmSlice serial, TimestampTz not_after)
+{
+	static CmQuery select = {
+		"SELECT c.id FROM certmgr.certificate c JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
+		" WHERE c.not_after = $1 AND c.serial = $2 AND b.der = $3 ORDER BY c.id LIMIT 1", 3, {TIMESTAMPTZOID, BYTEAOID, BYTEAOID}};
+	CmRows		rows = cm_query_latest(&select, (Datum[]) {TimestampTzGetDatum(not_after), cm_datum_bytea(serial.data, serial.len),
+														   cm_datum_bytea(der.data, der.len)}, NULL);
+
+	return rows.count > 0 ? cm_rows_int64(&rows, 0, 0) : 0;
+}
+
+CmIssuerCandidate *
+cm_import_issuers(int *count)
+{
+	static CmQuery select = {
+		"SELECT ca.id, ca.certificate_id, b.der FROM certmgr.ca JOIN certmgr.certificate_body b ON b.certificate_id = ca.certificate_id"
+		" WHERE ca.type = 'private' ORDER BY ca.id", 0, {InvalidOid}};
+	CmRows		rows = cm_query(&select, NULL, NULL);
+	CmIssuerCandidate *candidates = palloc0(sizeof(CmIssuerCandidate) * Max(rows.count, 1));
+
+	for (int i = 0; i < rows.count; i++)
+	{
+		candidates[i].ca_id = cm_rows_int64(&rows, i, 0);
+		candidates[i].certificate_id = cm_rows_int64(&rows, i, 1);
+		candidates[i].der = cm_rows_slice(&rows, i, 2);
+	}
+	*count = rows.count;
+	return candidates;
+}
+
+int64
+cm_import_subscriber(const char *name)
+{
+	static CmQuery select = {"SELECT id FROM certmgr.subscriber WHERE name = $1", 1, {TEXTOID}};
+	CmRows		rows = cm_query(&select, (Datum[]) {cm_datum_text(name)}, NULL);
+
+	if (rows.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscriber \"%s\" does not exist", name),
+				 errhint("SELECT certmgr.create_subscriber(%s, ...);", quote_literal_cstr(name))));
+	return cm_rows_int64(&rows, 0, 0);
+}
+
+void
+cm_import_set_metadata(int64 id, const char *metadata)
+{
+	static CmQuery update = {"UPDATE certmgr.certificate SET metadata = $2::pg_catalog.jsonb WHERE id = $1", 2, {INT8OID, TEXTOID}};
+
+	cm_query(&update, (Datum[]) {Int64GetDatum(id), cm_datum_text(metadata)}, NULL);
+}
