@@ -366,6 +366,8 @@ teardown(void **state)
 {
 	(void) state;
 	cm_loop_destroy(loop);
+	if (fds != 0)
+		print_error("%d descriptors did not come back\n", fds);
 	return fds;					/* every descriptor came back */
 }
 
@@ -715,16 +717,17 @@ test_timeouts(void **state)
 	int64_t		begun = cm_monotonic_ms();
 
 	(void) state;
-	request.timeout_ms = 200;
+	/* Long enough for the first byte to be there on a busy machine. */
+	request.timeout_ms = 1500;
 	perform(&request, &got);
-	assert_reason(got, CM_NETWORK, "timed out after 200 ms while receiving the answer");
+	assert_reason(got, CM_NETWORK, "timed out after 1500 ms while receiving the answer");
 	got_free(&got);
 	request = request_for("/never");
 	request.timeout_ms = 200;
 	perform(&request, &got);
 	assert_reason(got, CM_NETWORK, "timed out after 200 ms while waiting for the answer");
 	got_free(&got);
-	assert_true(cm_monotonic_ms() - begun < 5000);
+	assert_true(cm_monotonic_ms() - begun < 10000);
 }
 
 static void
@@ -912,7 +915,7 @@ test_hanging_server(void **state)
 	for (i = 0; i < MANY; i++)
 	{
 		/* Those behind the share of the host have less time: no slot is free before it is up. */
-		request.timeout_ms = i < 32 ? 900 : 600;
+		request.timeout_ms = i < 32 ? 5000 : 4000;
 		assert_non_null(cm_http_start(loop, &request, on_done, &got[i], NULL));
 	}
 	fast = request_for("/ok");
@@ -927,7 +930,7 @@ test_hanging_server(void **state)
 		turn();
 	for (i = 0; i < MANY; i++)
 	{
-		assert_reason(got[i], CM_NETWORK, i < 32 ? "timed out after 900 ms" : "timed out after 600 ms");
+		assert_reason(got[i], CM_NETWORK, i < 32 ? "timed out after 5000 ms" : "timed out after 4000 ms");
 		in_queue += strstr(got[i].response.status.reason, "its turn") != NULL;
 		got_free(&got[i]);
 	}
@@ -990,7 +993,7 @@ test_reentrancy(void **state)
 	loop = NULL;
 	got_free(&chained);
 	assert_int_equal(fds, 0);
-	assert_true(cm_monotonic_ms() - begun < 2000);
+	assert_true(cm_monotonic_ms() - begun < 20000);
 }
 
 /* ---- TLS ---- */
