@@ -215,6 +215,23 @@ sql(q{CREATE OR REPLACE FUNCTION dns_writer.write(action text, zone text, name t
 is(sql(q{SELECT certmgr.sweep_dns('function')}), '3', 'three records are swept');
 clean('leftovers');
 
+# ---- equal records of two orders ----
+
+# As when a CA gives two orders one authorization: the same value at one name. The first one is over, the other goes on.
+my @two = map { issue('pebble', "same$_.example.test") } 1, 2;
+issued($_, 'an order whose record is made equal') for @two;
+clean('before equal records');
+my ($ended, $live) = map { sql("SELECT id FROM certmgr.acme_order WHERE certificate_id = $_") } @two;
+update($dns, 'zone example.test.', 'update add _acme-challenge.same.example.test. 1 TXT "shared"');
+sql(qq{UPDATE certmgr.acme_order SET step = 'await' WHERE id = $live;
+	UPDATE certmgr.dns_record SET name = '_acme-challenge.same.example.test', value = 'shared', state = 'visible' WHERE order_id IN ($ended, $live)});
+is(sql('SELECT certmgr.sweep_dns()'), '1', 'only the order that is over is swept');
+ok(CertmgrTest::poll_until($node, "SELECT state FROM certmgr.dns_record WHERE order_id = $ended", 'removed'), 'its record counts as removed');
+like(CertmgrTest::txt_records($dns, 'example.test'), qr/_acme-challenge\.same\.example\.test\. "shared"/, 'and stays in the zone for the other order');
+sql("UPDATE certmgr.acme_order SET step = 'done' WHERE id = $live; SELECT certmgr.sweep_dns()");
+clean('equal records');
+unlike(CertmgrTest::txt_records($dns, 'example.test'), qr/_acme-challenge\.same/, 'the last one takes it out');
+
 # ---- other kinds of challenges ----
 
 sql(q{SELECT certmgr.set_challenge_type('pebble', 'dns-account-01')});
