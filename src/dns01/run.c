@@ -8,8 +8,6 @@
  */
 #include "dns01/run.h"
 
-#include "base/host.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,45 +226,4 @@ cm_dns01_run_next(CmDns01Run *run)
 			return &run->items[i];
 	}
 	return NULL;
-}
-
-/* ---- zones of the config ---- */
-
-static bool
-longer_zone(const CmJson *item, const char *key, const char *name, char zone[256], CmStatus *st)
-{
-	char		canonical[256];
-
-	if (item == NULL || cm_json_type(item) != CM_JSON_STRING)
-		return cm_fail(st, CM_INVALID, "\"%s\" must be a text or an array of texts", key);
-	if (!cm_dns01_canonical(cm_json_string(item), canonical))
-	{
-		char		shown[100];
-
-		cm_clean_text(shown, sizeof(shown), cm_json_string(item), strlen(cm_json_string(item)));
-		return cm_fail(st, CM_INVALID, "zone \"%s\" is not a DNS name", shown);
-	}
-	if (cm_host_in_zone(name, canonical) && strlen(canonical) > strlen(zone))
-		memcpy(zone, canonical, sizeof(canonical));
-	return true;
-}
-
-bool
-cm_dns01_configured_zone(const CmJson *config, const char *key, const char *name, char zone[256], bool *configured, CmStatus *st)
-{
-	const CmJson *value = cm_json_get(config, key);
-	int			i;
-
-	zone[0] = '\0';
-	*configured = value != NULL;
-	if (value == NULL)
-		return true;
-	if (cm_json_type(value) != CM_JSON_ARRAY)
-		return longer_zone(value, key, name, zone, st);
-	for (i = 0; i < cm_json_length(value); i++)
-	{
-		if (!longer_zone(cm_json_at(value, i), key, name, zone, st))
-			return false;
-	}
-	return true;
 }

@@ -59,11 +59,5 @@ extern void cm_dns01_run_fail(CmDns01Run *run, CmCode code, const char *fmt,...)
 extern void cm_dns01_run_judged(CmDns01Run *run, const CmDns01ApiAnswer *answer);
 /* The first item that is not done; NULL: none. */
 extern CmDns01Item *cm_dns01_run_next(CmDns01Run *run);
-/*
- * Looks among the zones of the config's key (a text or an array of texts) for
- * the longest that holds the name; zone is "" when none does. False: the key is
- * not what it should be.
- */
-extern bool cm_dns01_configured_zone(const CmJson *config, const char *key, const char *name, char zone[256], bool *configured, CmStatus *st);
 
 #endif

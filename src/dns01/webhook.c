@@ -22,8 +22,8 @@
  *
  * Any 2xx is success; {"error":"words"} with another status is shown to people.
  *
- * config: endpoint, format, username, zone (a text or an array: no zone is
- * asked for then), trust_anchors, timeout; what propagation.c reads. secret: the
+ * config: endpoint, format, username, zone (a text or an array: neither the
+ * program nor DNS is asked then), trust_anchors, timeout; what propagation.c reads. secret: the
  * password of username, or the HMAC key.
  */
 #include "base/encode.h"
@@ -46,7 +46,6 @@ typedef struct Webhook
 {
 	CmDns01Run run;
 	bool		ours;			/* the format "certmgr" */
-	bool		zone_configured;
 	uint8_t		key[KEY_MAX];	/* HMAC; wiped */
 	size_t		key_len;
 	char		idempotency[33];
@@ -109,25 +108,22 @@ static bool
 read_settings(const CmJson *config, CmSlice secret, Webhook *hook, CmStatus *st)
 {
 	static const char *const keys[] = {"format", "username", "zone", CM_DNS01_API_KEYS, CM_DNS01_PROPAGATION_KEYS, NULL};
+	CmDns01Zones zones;
 
 	return cm_dns01_known_keys(config, keys, st) && read_format(config, hook, st) &&
 		cm_dns01_api_read(config, NULL, &hook->run.api, st) && read_credential(config, secret, hook, st) &&
-		cm_dns01_check_propagation(config, st);
+		cm_dns01_zones_read(config, &zones, st) && cm_dns01_check_propagation(config, st);
 }
 
 static bool
 check(const CmJson *config, CmSlice secret, CmStatus *st)
 {
 	Webhook    *hook = calloc(1, sizeof(Webhook));
-	char		zone[256];
-	bool		configured;
 	bool		ok;
 
 	if (hook == NULL)
 		return cm_fail(st, CM_MEMORY, "out of memory");
-	ok = read_settings(config, secret, hook, st) && cm_dns01_configured_zone(config, "zone", "", zone, &configured, st);
-	if (ok && !configured && !hook->ours)
-		ok = cm_fail(st, CM_INVALID, "configuration key \"zone\" is missing: a webhook of format \"httpreq\" cannot say which zones it writes");
+	ok = read_settings(config, secret, hook, st);
 	release(&hook->run);
 	cm_dns01_api_free(&hook->run.api);
 	free(hook);
@@ -137,12 +133,7 @@ check(const CmJson *config, CmSlice secret, CmStatus *st)
 static bool
 read_call(CmDns01Run *run, const CmDns01Call *call, CmStatus *st)
 {
-	Webhook    *hook = (Webhook *) run;
-
-	if (!read_settings(call->config, call->secret, hook, st))
-		return false;
-	return run->name[0] == '\0' ||
-		cm_dns01_configured_zone(call->config, "zone", run->name, run->zone, &hook->zone_configured, st);
+	return read_settings(call->config, call->secret, (Webhook *) run, st);
 }
 
 /* ---- requests ---- */
@@ -301,26 +292,24 @@ on_zone(CmDns01ApiAnswer *answer, void *arg)
 static void
 find_first(CmDns01Run *run)
 {
-	Webhook    *hook = (Webhook *) run;
 	CmBuf		body;
 
-	if (run->zone[0] != '\0')
-		cm_dns01_run_finish(run);
-	else if (hook->zone_configured || !hook->ours)
-		cm_dns01_run_fail(run, CM_INVALID, "\"%.150s\" is in none of the configured zones", run->name);
-	else
-	{
-		put_head(&body, "find_zone");
-		put_member(&body, "name", run->name);
-		cm_buf_append_str(&body, "}");
-		begin_ours(hook, &body, on_zone);
-	}
+	put_head(&body, "find_zone");
+	put_member(&body, "name", run->name);
+	cm_buf_append_str(&body, "}");
+	begin_ours((Webhook *) run, &body, on_zone);
 }
 
 static bool
 find_zone(const CmDns01Call *call, CmStatus *st)
 {
-	return cm_dns01_run_start(call, sizeof(Webhook), read_call, release, find_first, st);
+	const char *format = cm_json_get_string(call->config, "format");
+	bool		ours = format != NULL && strcmp(format, "certmgr") == 0;
+
+	/* What the configuration says is not asked for; lego's shape has no such question, so DNS is asked. */
+	if (ours && cm_json_get(call->config, "zone") == NULL)
+		return cm_dns01_run_start(call, sizeof(Webhook), read_call, release, find_first, st);
+	return check(call->config, call->secret, st) && cm_dns01_find_zone_listed(call, st);
 }
 
 /* ---- records, in our format ---- */

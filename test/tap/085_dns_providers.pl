@@ -169,5 +169,27 @@ sub kill_some
 	CertmgrTest::stop_peer($_) for $hook, $acme;
 }
 
+# ---- acme-dns: the challenge names are CNAMEs into its zone ----
+{
+	my $dns = CertmgrTest::double('acmedns', 'accounts=2');
+	my $acme = CertmgrTest::pebble($dns);
+	my @accounts = split /;/, $dns->{ACCOUNTS};
+	my ($first, $second) = map { (split / /)[0] } @accounts;
+	my ($user, $password) = (split / /, $accounts[0])[ 1, 2 ];
+	my %config = (trust_anchors => CertmgrTest::slurp($dns->{API_TLS_CA}), endpoint => $dns->{API_URL}, nameservers => [ $dns->{DNS_SERVER} ], resolvers => [ $dns->{DNS_SERVER} ]);
+
+	CertmgrTest::control($dns, '/set', { cname => { '_acme-challenge.example.test' => $first, '_acme-challenge.www.other.test' => $second } });
+	provider('acmedns', 'acme-dns', $acme, join("\n", @accounts), %config);
+	CertmgrTest::control($dns, '/faults', [ { path => 'update', do => 'lost' }, { path => 'update', skip => 1, do => 'answer', status => 503, headers => { 'Retry-After' => '1' } } ]);
+	issues('acme-dns: apex and wildcard by one account, another zone by another', order('acmedns', 'example.test', '*.example.test', 'www.other.test'));
+	clean('acme-dns');
+	provider('acmedns one', 'acme-dns', $acme, $password, %config, fulldomain => $first, username => $user);
+	issues('acme-dns: an account in the config', order('acmedns one', 'example.test'));
+	provider('acmedns wrong', 'acme-dns', $acme, 'wrong', %config, fulldomain => $first, username => $user);
+	says(order('acmedns wrong', 'example.test'), qr/acme-dns refused to update.*HTTP 401: forbidden\. Check user name and password/s, 'acme-dns: a wrong password');
+	says(order('acmedns one', 'plain.example.test'), qr/Create the record: _acme-challenge\.plain\.example\.test CNAME \Q$first\E/, 'acme-dns: a name that is not delegated');
+	CertmgrTest::stop_peer($_) for $dns, $acme;
+}
+
 $node->stop;
 done_testing();
