@@ -383,6 +383,28 @@ judge_error(const CmHttpResponse *response, CmAcmeReply *reply)
 		cm_fail_detail(st, "%s", words);
 }
 
+/* Boulder says in words when a limit has room again, and leaves the header out: "... retry after 2026-11-24 15:04:05 UTC: see ...". */
+static int64_t
+delay_in_words(const char *detail, int64_t now)
+{
+	static const char mark[] = "retry after ";
+	const char *at = strstr(detail, mark);
+	char		stamp[21];
+	int64_t		then;
+
+	if (at == NULL || strlen(at + sizeof(mark) - 1) < 19)
+		return -1;
+	memcpy(stamp, at + sizeof(mark) - 1, 19);
+	if (stamp[10] != ' ' && stamp[10] != 'T')
+		return -1;
+	stamp[10] = 'T';
+	stamp[19] = 'Z';
+	stamp[20] = '\0';
+	if (!cm_time_parse_rfc3339(stamp, &then))
+		return -1;
+	return Max(0, Min(then - now, MAX_RETRY_AFTER));
+}
+
 /* The Location header as an absolute URL of our scheme. */
 static bool
 read_location(const CmHttpResponse *response, const char *base, bool plain, char dst[CM_ACME_URL_SIZE])
@@ -436,6 +458,8 @@ cm_acme_reply_judge(const CmHttpResponse *response, const char *url, bool plain,
 	{
 		(void) read_location(response, url, plain, reply->location);
 		judge_error(response, reply);
+		if (reply->status.code == CM_LIMIT && reply->retry_after < 0)
+			reply->retry_after = delay_in_words(reply->status.detail, (int64_t) time(NULL));
 	}
 	else if (!read_location(response, url, plain, reply->location))
 		cm_fail(&reply->status, CM_PROTOCOL, "the Location header of the ACME server's answer is no URL of the directory's scheme");

@@ -224,6 +224,14 @@ post_page(int fd, const char *path, const char *body)
 		answer(fd, 429, false, "Retry-After: 17\r\n", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"too many\"}");
 	else if (strcmp(path, "/limited-400") == 0)
 		answer(fd, 400, false, "Retry-After: 1e20\r\n", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\"}");
+	else if (strcmp(path, "/429-words") == 0)
+		answer(fd, 429, false, "", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"too many, retry after 2099-01-02 03:04:05 UTC: see\"}");
+	else if (strcmp(path, "/429-past") == 0)
+		answer(fd, 429, false, "", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"retry after 2001-01-02 03:04:05 UTC\"}");
+	else if (strcmp(path, "/429-noise") == 0)
+		answer(fd, 429, false, "", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"retry after the moon is full 2001-01\"}");
+	else if (strcmp(path, "/429-short") == 0)
+		answer(fd, 429, false, "", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"retry after 2001\"}");
 	else if (strcmp(path, "/503") == 0)
 		answer(fd, 503, false, "Retry-After: 999999999\r\n", "<html>busy</html>");
 	else if (strcmp(path, "/html-problem") == 0)
@@ -747,6 +755,10 @@ test_answers(void **state)
 {
 	static const Case cases[] = {
 		{"/429", CM_LIMIT, 429, "rateLimited", 17, "rateLimited: too many"},
+		{"/429-words", CM_LIMIT, 429, "rateLimited", 86400, "too many"},
+		{"/429-past", CM_LIMIT, 429, "rateLimited", 0, "retry after"},
+		{"/429-noise", CM_LIMIT, 429, "rateLimited", -1, "moon"},
+		{"/429-short", CM_LIMIT, 429, "rateLimited", -1, "retry after 2001"},
 		{"/limited-400", CM_LIMIT, 400, "rateLimited", -1, "fewer requests"},
 		{"/503", CM_LIMIT, 503, "", 86400, "not available"},
 		{"/html-problem", CM_REFUSED, 403, "orderNotReady", -1, "orderNotReady: wait (a.example: caa)"},

@@ -197,7 +197,7 @@ class CA:
     def fault_answer(self, fault):
         if "problem" in fault:
             kind, detail = fault["problem"]
-            problem = Problem(kind, detail, fault.get("status", 400), **fault.get("more", {}))
+            problem = Problem(kind, detail.replace("{soon}", stamp(time.time() + 7200).replace("T", " ").replace("Z", " UTC")), fault.get("status", 400), **fault.get("more", {}))
             return Response(problem.status, problem.document(), kind=fault.get("content_type", "application/problem+json"))
         return Response(fault.get("status", 500), fault.get("text", ""), kind=fault.get("content_type", "text/html"))
 
@@ -283,6 +283,7 @@ class CA:
         if kind == "renewalInfo" and self.knob("ari"):
             for cert in self.certs.values():
                 if rest and cert.ari_id() == rest[0]:
+                    self.ari_known = True
                     answer = self.knob("ari")(self, cert)
                     return answer if isinstance(answer, Response) else Response(200, answer, [("Retry-After", "21600")])
             raise Problem("malformed", "no certificate with this identifier", 404)
@@ -677,4 +678,4 @@ class CA:
                 "accounts": len(self.accounts), "orders": len(self.orders), "order_states": [o.status for o in self.orders.values()],
                 "failed_validations": self.validations["invalid"], "validations": self.validations["valid"], "violations": self.violations,
                 "faults_left": sum(max(0, f.get("times", 1)) for f in self.faults if f.get("times", 1) < 1000), "struck": self.struck, "updates": self.updates,
-                "replaced": sum(c.replaced for c in self.certs.values())}
+                "replaced": sum(c.replaced for c in self.certs.values()), "ari_known": getattr(self, "ari_known", False)}

@@ -13,8 +13,12 @@
     extra            requests on top of the budget of an undisturbed order
     message          regex: what the certificate's or account's status says (in the end, or at some time when outcome is issued)
     delay            (least, most) seconds: longest time the worker wanted to wait for anything
-    lost_accounts    more than one account is expected
-    then             [(SQL, query that becomes true)] after the outcome; {ca} and {cert} are put in
+    then             [(SQL, query that becomes true)] after the outcome; {ca} (the scenario) and {cert} (its first certificate's id) are put in
+    least, most      {kind: requests}; least is waited for
+    failed           failed validations that are right; default 0
+    orders           orders that the CA has in the end
+    chain            certificates in certmgr.chain_pem(); openssl verifies them as well
+    auto_renew       True: the subscriber renews
     age              interval by which the order is made older once the message is there (time passes)
     needs            the feature of the product that it waits for: skipped, and said so
 """
@@ -23,6 +27,7 @@ import random
 
 import certs
 import ca as acme
+from ca import stamp
 from jose import Problem
 from wire import Response
 
@@ -126,7 +131,17 @@ add("r08", "Retry-After on the answer to a challenge", faults=[{"on": "challenge
 # ---- orders ----
 
 add("o01", "the answer to newOrder is lost", faults=[{"on": "newOrder", "do": "lost"}], extra=3)
-add("o02", "the answer to newOrder with replaces is lost, then 409 (Boulder)", needs="ARI")
+RENEWED = "SELECT count(*) = 2 FROM certmgr.certificate c JOIN certmgr.ca a ON a.id = c.ca_id WHERE a.name = '{ca}' AND c.state = 'issued'"
+
+
+def normal_window(ca, cert):
+    """Two thirds into its life."""
+    middle = cert.x509().not_valid_before.timestamp() + 60 * 86400
+    return {"suggestedWindow": {"start": stamp(middle), "end": stamp(middle + 86400)}}
+
+
+add("o02", "the answer to newOrder with replaces is lost, then 409 (Boulder)", needs="ARI", knobs={"ari": normal_window}, issued=2, orders=2, extra=14,
+    faults=[{"on": "newOrder", "skip": 1, "do": "lost"}], then=[("SELECT certmgr.renew({cert})", RENEWED)])
 add("o03", "newOrder says ready", knobs={"prevalidated": True}, extra=-3)
 
 
@@ -273,8 +288,21 @@ def deactivate_account(ca, response):
 
 add("k01", "the CA does not know the account any more, in the middle of an order", faults=[edit(lose_account, on="newOrder")], extra=12, accounts=1)
 add("k02", "the account was deactivated", faults=[edit(deactivate_account, on="newOrder")], outcome="needs_human", message="deactivated", extra=3, needs="account lookup")
-add("k03", "keyChange: the answer is lost", needs="key rollover")
-add("k04", "keyChange: 501, 500, 409", needs="key rollover")
+ROLLOVER = "SELECT certmgr.rollover_acme_account_key('{ca}')"
+AGAIN = ("SELECT certmgr.create_subscriber('{ca} again', '{ca}', auto_renew => false, sans => '{again.{ca}.example.test}'); SELECT certmgr.issue('{ca} again')", RENEWED)
+
+
+def rolled(states):
+    return "SELECT rollover IN (%s) FROM certmgr.acme_account t JOIN certmgr.ca a ON a.id = t.ca_id WHERE a.name = '{ca}' AND t.active" % states
+
+
+add("k03", "keyChange: the answer is lost, once after it was carried out, once before", needs="key rollover", issued=2, extra=30, accounts=1,
+    faults=[{"on": "keyChange", "do": "lost"}, {"on": "keyChange", "do": "drop"}],
+    then=[(ROLLOVER, rolled("'done'")), (ROLLOVER, rolled("'done'")), AGAIN])
+add("k04", "keyChange: 501, then 500, then 409", needs="key rollover", issued=2, extra=60, accounts=1, faults=[
+    {"on": "keyChange", "do": "answer", "status": 501, "problem": ("serverInternal", "not implemented")},
+    {"on": "keyChange", "times": 4, "do": "answer", "status": 500, "text": "oops"}, {"on": "keyChange", "do": "answer", "status": 409, "text": ""}],
+    then=[(ROLLOVER, rolled("'failed'")), (ROLLOVER, rolled("'failed', 'done'")), (ROLLOVER, rolled("'failed', 'done'")), AGAIN])
 EAB = {"kid-1": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}
 add("k05", "the external account key was burnt by a lost answer", knobs={"eab": EAB, "eab_single_use": True}, ca="eab_kid => 'kid-1', eab_hmac_key => '%s'" % EAB["kid-1"],
     faults=[{"on": "newAccount", "when": lambda ca: not ca.burnt, "do": "lost"}], extra=3, needs="onlyReturnExisting")
@@ -282,16 +310,62 @@ add("k06", "an external account is wanted although meta does not say so", knobs=
 add("k07", "the terms of service change", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 403, "problem": ("userActionRequired", "Terms of service have changed"),
                                                   "more": {"instance": "https://ca.example/agree?id=7"}, "headers": header("Link", '<https://ca.example/tos/2>;rel="terms-of-service"')}],
     outcome="needs_human", message="Terms of service have changed")
-add("k08", "newAccount is answered without a body", faults=[edit(lambda ca, r: setattr(r, "body", b""), on="newAccount", times=LATER)])
+add("k08", "newAccount is answered without a body", faults=[edit(lambda ca, r: r.status < 300 and setattr(r, "body", b""), on="newAccount", times=LATER)])
 add("k09", "paused: 429 and a portal's address", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 429, "problem": (
     "rateLimited", "Your account is temporarily prevented from requesting certificates for k09.example.test. Please visit: https://portal.example/sfe/v1/unpause?jwt=abc")}],
     outcome="waiting", message="https://portal.example/sfe/v1/unpause", extra=2)
 
 # ---- ARI ----
 
-for name, title in (("i01", "window in the past"), ("i02", "end before start"), ("i03", "year 9999"), ("i04", "another window each time"), ("i05", "409 and 500 on replaces"),
-                    ("i06", "window open at issue"), ("i07", "200 with HTML"), ("i08", "Retry-After: 1"), ("i09", "explanationURL javascript:"), ("i10", "404")):
-    add(name, "ARI: " + title, needs="ARI")
+
+
+def window(start, end, first_only=True):
+    """Seconds from now; the certificates after the first one have a window as it should be."""
+    def inner(ca, cert):
+        if first_only and cert is not min(ca.certs.values(), key=lambda c: c.number):
+            return normal_window(ca, cert)
+        now = acme.time.time()
+        return {"suggestedWindow": {"start": stamp(now + start), "end": stamp(now + end)}, "explanationURL": "https://ca.example/why"}
+    return inner
+
+
+def flipping(ca, cert):
+    ca.flips = getattr(ca, "flips", 0) + 1
+    days = 50 + 10 * (ca.flips % 2)
+    start = cert.x509().not_valid_before.timestamp() + days * 86400
+    return Response(200, {"suggestedWindow": {"start": stamp(start), "end": stamp(start + 86400)}}, [("Retry-After", "21600")])
+
+
+def far(ca, cert):
+    return {"suggestedWindow": {"start": "9999-01-01T00:00:00Z", "end": "9999-12-31T23:59:59Z"}}
+
+
+def often(ca, cert):
+    return Response(200, normal_window(ca, cert), [("Retry-After", "1")])
+
+
+def script(ca, cert):
+    return {**normal_window(ca, cert), "explanationURL": "javascript:alert(1)"}
+
+
+def gone(ca, cert):
+    raise Problem("malformed", "no such certificate", 404)
+
+
+# The time of renewal stays within the certificate's life, whatever the CA says.
+SANE = ("", "SELECT bool_and(c.renew_at < c.not_after) FROM certmgr.certificate c JOIN certmgr.ca a ON a.id = c.ca_id WHERE a.name = '{ca}' AND c.renew_at IS NOT NULL")
+ARI = {"needs": "ARI", "auto_renew": True, "least": {"renewalInfo": 1}}
+add("i01", "ARI: window in the past", knobs={"ari": window(-7200, -3600)}, issued=2, orders=2, extra=16, then=[("", RENEWED)], **ARI)
+add("i02", "ARI: end before start", knobs={"ari": window(86400, 3600, False)}, extra=4, then=[SANE], **ARI)
+add("i03", "ARI: year 9999", knobs={"ari": far}, extra=4, then=[SANE], **ARI)
+add("i04", "ARI: another window each time", knobs={"ari": flipping}, extra=8, then=[SANE], **ARI)
+add("i05", "ARI: 409 and 500 for replaces", knobs={"ari": window(-7200, -3600)}, issued=2, extra=20, then=[("", RENEWED)], faults=[
+    {"on": "newOrder", "skip": 1, "do": "answer", "status": 409, "problem": ("alreadyReplaced", "already replaced")}], **ARI)
+add("i06", "ARI: window open when the certificate is issued", knobs={"ari": window(-3600, 3600, False)}, extra=6, then=[SANE], **ARI)
+add("i07", "ARI: 200 with HTML", knobs={"ari": lambda ca, cert: Response(200, "<html>hello</html>", kind="text/html")}, extra=6, then=[SANE], **ARI)
+add("i08", "ARI: Retry-After of a second", knobs={"ari": often}, extra=8, then=[SANE], **ARI)
+add("i09", "ARI: explanationURL javascript:", knobs={"ari": script}, extra=4, then=[SANE], **ARI)
+add("i10", "ARI: 404", knobs={"ari": gone}, extra=6, then=[SANE], **ARI)
 
 # ---- DNS ----
 
@@ -329,9 +403,12 @@ add("m06", "the TLS certificate has expired", origin="expired", outcome="waiting
 
 # ---- limits ----
 
-add("l01", "429 for the set of names, the time in words", needs="limits")
+add("l01", "429 for the set of names, the time in words", faults=[{"on": "newOrder", "do": "answer", "status": 429, "problem": (
+    "rateLimited", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after {soon}: see https://ca.example/limits")}],
+    extra=2, delay=(7000, 7300), message="retry after")
 add("l02", "certificates per registered domain, sixty subdomains", needs="limits")
-add("l03", "the budget of failed validations", needs="limits")
+add("l03", "validation fails time after time", views=["ca"], dns=[{"view": "ca", "on": "query", "type": "TXT", "times": LATER, "do": "nxdomain"}], provider={"nameservers": ["main"]},
+    ca_views=["ca"], outcome="failed", failed=4, orders=4, extra=26, message="NXDOMAIN looking up TXT", delay=(4000, 86401))
 add("l04", "two nodes share the ledger", needs="limits")
 
 
@@ -347,7 +424,7 @@ def table(app):
         wanted = [[n.format(s=row["name"]) for n in names] for names in row.get("certs", [["{s}.example.test"]])]
         requests = sum(budget(row, len(names)) for names in wanted) + row.get("extra", 0)
         outcome = row.get("outcome", "issued")
-        public = {k: row[k] for k in ("name", "title", "group", "needs", "ca", "message", "delay", "then", "age", "least", "most", "chain", "least_polls", "accounts") if k in row}
+        public = {k: row[k] for k in ("name", "title", "group", "needs", "ca", "message", "delay", "then", "age", "least", "most", "chain", "least_polls", "accounts", "failed", "orders", "auto_renew") if k in row}
         public.update(names=wanted, outcome=outcome, budget=requests, issued=row.get("issued", len(wanted) if outcome == "issued" else 0),
                       directory=app.origin_of(row) + "/" + row["name"] + "/directory", provider=json.dumps(app.provider(row)),
                       records=[r.format(s=row["name"]) for r in row.get("records", [])])
