@@ -66,7 +66,8 @@ cm_work_acme(CmWork *work, CmAcmeTarget target, const char *url, const char *pay
 	op->request.url = url;
 	op->request.payload = payload;
 	op->request.key = work->client->key;
-	op->request.kid = work->account->url;
+	/* A copy: an operation that is sent later outlives the row. */
+	op->request.kid = work->account->url != NULL ? MemoryContextStrdup(work->step_context, work->account->url) : NULL;
 	return op;
 }
 

@@ -259,11 +259,11 @@ class CA:
                 return self.plain(request, kind, rest)
             if request.method != "POST":
                 raise Problem("malformed", "method not allowed", 405)
-            jws, account, jwk = self.authenticate(request, kind)
-            entry["payload"] = "empty" if jws.payload == b"" else "json"
             handler = getattr(self, "post_" + kind, None)
             if handler is None:
                 raise Problem("malformed", "no such resource", 404)
+            jws, account, jwk = self.authenticate(request, kind)
+            entry["payload"] = "empty" if jws.payload == b"" else "json"
             if kind in ("newAccount", "revokeCert"):
                 return handler(request, jws, account, jwk)
             return handler(request, jws, account, rest)
