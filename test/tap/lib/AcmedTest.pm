@@ -5,8 +5,8 @@
 #   $run->watch(seconds => 150);                # until every scenario has come to its outcome; kill => 1 after hold() kills the worker
 #   $run->judge;                                # one test a scenario
 #
-# Time is not waited for: whatever the worker puts off for more than a second is made due now (three times, when it is renewal
-# information: that is asked for as long as a certificate lives), and how long it wanted to wait is
+# Time is not waited for: whatever the worker puts off for more than a second is made due now (three times, some seconds apart, when it
+# is renewal information: that is asked for as long as a certificate lives), and how long it wanted to wait is
 # written down (public.hurried), so that the delay itself can be judged.
 package AcmedTest;
 
@@ -37,7 +37,7 @@ sub start
 		delete $row->{needs} if $self->{node}->safe_psql('postgres', $row->{probe}) eq 't';
 	}
 	$self->{rows} = [ grep { !$_->{needs} } @{ $self->{all} } ];
-	$self->{node}->safe_psql('postgres', 'CREATE TABLE public.hurried (ca text, kind text, target_id bigint, delay float8); CREATE TABLE public.judged (ca text PRIMARY KEY)');
+	$self->{node}->safe_psql('postgres', 'CREATE TABLE public.hurried (ca text, kind text, target_id bigint, delay float8, said text, at timestamptz DEFAULT clock_timestamp()); CREATE TABLE public.judged (ca text PRIMARY KEY)');
 	return $self;
 }
 
@@ -99,16 +99,17 @@ my $state_sql = q{
 # What was put off for more than a second is due now; scenarios that were judged are left alone but for their cleanup.
 my $hurry_sql = q{
 	WITH late AS (
-		SELECT j.id, j.kind, j.target_id, a.name, extract(epoch FROM j.due_at - clock_timestamp()) AS delay
+		SELECT j.id, j.kind, j.target_id, j.last_error, a.name, extract(epoch FROM j.due_at - clock_timestamp()) AS delay
 		  FROM certmgr_private.job j
 		  LEFT JOIN certmgr.acme_order o ON j.kind IN ('acme_order', 'acme_cleanup') AND o.id = j.target_id
 		  LEFT JOIN certmgr.acme_account t ON t.id = CASE j.kind WHEN 'acme_account' THEN j.target_id ELSE o.account_id END
 		  LEFT JOIN certmgr.certificate c ON j.kind = 'acme_renewal_info' AND c.id = j.target_id
 		  LEFT JOIN certmgr.ca a ON a.id = COALESCE(t.ca_id, c.ca_id)
 		 WHERE j.due_at > clock_timestamp() + interval '1.2 s' AND j.lease_until IS NULL
-		   AND (j.kind <> 'acme_renewal_info' OR (SELECT count(*) FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id) < 3)
+		   AND (j.kind <> 'acme_renewal_info' OR (SELECT count(*) FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id) < 3
+				AND NOT EXISTS (SELECT FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id AND h.at > clock_timestamp() - interval '2.5 s'))
 		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name))),
-	log AS (INSERT INTO public.hurried SELECT name, kind, target_id, delay FROM late)
+	log AS (INSERT INTO public.hurried (ca, kind, target_id, delay, said) SELECT name, kind, target_id, delay, last_error FROM late)
 	UPDATE certmgr_private.job j SET due_at = clock_timestamp() FROM late WHERE late.id = j.id;
 	SELECT certmgr_private.wake();};
 
@@ -265,6 +266,8 @@ sub problems
 	my $judged = $self->{judged}{$name};
 	my $ca = $self->{state}{$name};
 	my $certs = $self->{certs}{$name};
+	# A message may be gone before we look; what a job was put off for is in its row.
+	$self->{seen}{$name}{$_} = 1 for split /\n/, $self->psql("SELECT DISTINCT said FROM public.hurried WHERE ca = '$name' AND said <> ''") // '';
 	my @seen = sort keys %{ $self->{seen}{$name} // {} };
 	my @out;
 	my %right = (issued => 'issued', failed => 'failed', any => 'issued|failed', waiting => 'pending', needs_human => 'pending');
