@@ -100,3 +100,16 @@ SELECT position(c.serial IN certmgr.crl('shard root', delta => true)) > 0 AS lis
 SELECT position(c.serial IN certmgr.crl('shard root', delta => true)) > 0 AS listed FROM certmgr.certificate c WHERE c.id = :one;
 SELECT action, count(*) > 3 AS many FROM certmgr.audit_event e JOIN certmgr.ca a ON a.id = e.object_id AND e.object_type = 'ca' WHERE a.name = 'shard root' AND action LIKE '%crl' GROUP BY 1 ORDER BY 1;
 SELECT certmgr.drop_subscriber('shard web');
+-- the worker signs after a revocation, once the delay is over
+SELECT certmgr.create_root_ca('shard soon', 'CN=Shard Soon') IS NOT NULL AS made;
+SELECT certmgr.alter_crl('shard soon', delay => '0');
+SELECT certmgr.issue_from('shard soon', 'CN=soon') AS soon \gset
+SELECT certmgr.revoke(:soon) IS NOT NULL AS revoked;
+DO $$
+BEGIN
+	FOR i IN 1 .. 600 LOOP
+		EXIT WHEN EXISTS (SELECT FROM certmgr.crl_status WHERE ca = 'shard soon' AND entries = 1 AND changed_since IS NULL);
+		PERFORM pg_sleep(0.05);
+	END LOOP;
+END $$;
+SELECT entries, changed_since FROM certmgr.crl_status WHERE ca = 'shard soon';
