@@ -18,7 +18,8 @@ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.prona
  WHERE n.nspname LIKE 'certmgr%' AND (obj_description(p.oid, 'pg_proc') IS NULL OR p.proowner <> 'certmgr_owner'::regrole);
 SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname LIKE 'certmgr%' AND c.relkind IN ('r', 'v') AND (obj_description(c.oid, 'pg_class') IS NULL OR c.relowner <> 'certmgr_owner'::regrole);
--- every table and sequence is dumped
+-- every table and sequence is dumped, but those that a crash empties
 SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname LIKE 'certmgr%' AND c.relkind IN ('r', 'S')
+   AND c.relpersistence = 'p'
    AND c.oid <> ALL ((SELECT extconfig FROM pg_extension WHERE extname = 'certmgr')::oid[]);

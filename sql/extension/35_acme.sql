@@ -59,7 +59,7 @@ COMMENT ON TABLE certmgr.acme_authorization IS 'authorizations of ACME orders (R
 
 CREATE TABLE certmgr_private.job (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	kind text NOT NULL CONSTRAINT job_kind_check CHECK (kind IN ('acme_account', 'acme_order', 'acme_cleanup', 'acme_revoke', 'crl', 'dns_check')),
+	kind text NOT NULL CONSTRAINT job_kind_check CHECK (kind IN ('acme_account', 'acme_order', 'acme_cleanup', 'acme_revoke', 'crl', 'ocsp', 'dns_check')),
 	target_id bigint NOT NULL,
 	due_at timestamptz NOT NULL,
 	attempt int NOT NULL DEFAULT 0,

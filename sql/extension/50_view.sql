@@ -7,6 +7,7 @@ SELECT c.id, s.name AS subscriber, a.name AS ca, c.subject, c.sans, c.not_after,
   LEFT JOIN certmgr.ca a ON a.id = c.ca_id
   LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id
  WHERE c.state = 'issued' AND c.not_after > pg_catalog.now() AND c.not_after < pg_catalog.now() + interval '30 days'
+   AND NOT EXISTS (SELECT FROM certmgr.ocsp_signer o WHERE o.certificate_id = c.id)
  ORDER BY c.not_after;
 COMMENT ON VIEW certmgr.expiring_certificate IS 'certificates that expire within 30 days, and what happens next';
 

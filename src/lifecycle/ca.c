@@ -274,6 +274,7 @@ cm_ca_create(const CmCaNew *ca)
 											cm_slice(NULL, 0), ca->actor);
 		cm_ca_set_certificate(id, certificate_id);
 		cm_job_put("crl", id, GetCurrentTimestamp());
+		cm_job_put("ocsp", id, GetCurrentTimestamp());
 	}
 	if (parent != NULL)
 		cm_issuer_unpin(parent);
@@ -379,6 +380,7 @@ cm_ca_install(const char *name, const char *certificate, const char *chain, cons
 	cm_ca_set_certificate(ca->id, id);
 	cm_audit(actor, "install-ca-certificate", "ca", ca->id, NULL);
 	cm_job_put("crl", ca->id, GetCurrentTimestamp());
+	cm_job_put("ocsp", ca->id, GetCurrentTimestamp());
 	return id;
 }
 

@@ -5,10 +5,9 @@
  */
 #include "postgres.h"
 
+#include "lifecycle/ca_config.h"
 #include "lifecycle/crl.h"
 #include "pg/error.h"
-#include "pg/json.h"
-#include "pg/own.h"
 #include "store/audit.h"
 #include "store/ca.h"
 #include "store/crl_scope.h"
@@ -35,29 +34,15 @@ refuse(const char *message, const char *hint)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
-static bool
-is_zero(const Interval *i)
-{
-	return i->month == 0 && i->day == 0 && i->time == 0;
-}
-
-static bool
-is_shorter(const Interval *i, int64 usecs)
-{
-	Interval	least = {usecs, 0, 0};
-
-	return DatumGetBool(DirectFunctionCall2(interval_lt, IntervalPGetDatum(i), IntervalPGetDatum(&least)));
-}
-
 static void
 check_values(const CmCrlConfig *config)
 {
 	/* Clocks and caches cannot follow anything shorter. */
-	if (config->lifetime != NULL && is_shorter(config->lifetime, 10 * USECS_PER_SEC))
+	if (config->lifetime != NULL && cm_interval_is_shorter(config->lifetime, 10 * USECS_PER_SEC))
 		refuse("lifetime of a CRL must be at least ten seconds", NULL);
-	if (config->delta_lifetime != NULL && !is_zero(config->delta_lifetime) && is_shorter(config->delta_lifetime, 10 * USECS_PER_SEC))
+	if (config->delta_lifetime != NULL && !cm_interval_is_zero(config->delta_lifetime) && cm_interval_is_shorter(config->delta_lifetime, 10 * USECS_PER_SEC))
 		refuse("lifetime of a delta CRL must be at least ten seconds", "Zero switches deltas off.");
-	if (config->delay != NULL && is_shorter(config->delay, 0))
+	if (config->delay != NULL && cm_interval_is_shorter(config->delay, 0))
 		refuse("delay must not be negative", NULL);
 	if (config->shards < -1 || config->shards > CM_CRL_SHARDS_MAX)
 		refuse(psprintf("number of shards must be between 0 and %d", CM_CRL_SHARDS_MAX), NULL);
@@ -97,50 +82,18 @@ check_result(const Result *result)
 }
 
 static const char *
-text_of(const Interval *interval)
-{
-	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)));
-}
-
-/* value NULL: the member is not touched; empty: removed. */
-static void
-put_member(CmBuf *json, const char *key, const char *value)
-{
-	if (value == NULL)
-		return;
-	cm_buf_append_str(json, json->len > 1 ? ", " : "");
-	cm_json_quote(json, key);
-	cm_buf_append_str(json, ": ");
-	if (value[0] == '\0')
-		cm_buf_append_str(json, "null");
-	else
-		cm_json_quote(json, value);
-}
-
-static const char *
 patch_of(const CmCrlConfig *config)
 {
-	CmBuf	   *json = cm_own_buf(0);
+	CmBuf	   *json = cm_ca_config_begin();
 
-	cm_buf_append_str(json, "{");
-	put_member(json, "crl_lifetime", config->lifetime == NULL ? NULL : text_of(config->lifetime));
-	put_member(json, "crl_url", config->url);
-	put_member(json, "crl_shards", config->shards < 0 ? NULL : psprintf("%d", config->shards));
-	put_member(json, "crl_delay", config->delay == NULL ? NULL : text_of(config->delay));
-	put_member(json, "delta_crl_lifetime", config->delta_lifetime == NULL ? NULL : is_zero(config->delta_lifetime) ? "" : text_of(config->delta_lifetime));
-	put_member(json, "delta_crl_url", config->delta_url);
-	put_member(json, "crl_full", config->complete < 0 ? NULL : config->complete ? "" : "false");
-	cm_buf_append_str(json, "}");
-	return cm_buf_cstr(json);
-}
-
-/* A given text, empty meaning none; otherwise what is configured. */
-static const char *
-choose(const char *given, const CmJson *config, const char *key)
-{
-	if (given == NULL)
-		return cm_json_get_string(config, key);
-	return given[0] == '\0' ? NULL : given;
+	cm_ca_config_put_interval(json, "crl_lifetime", config->lifetime, false);
+	cm_ca_config_put(json, "crl_url", config->url);
+	cm_ca_config_put(json, "crl_shards", config->shards < 0 ? NULL : psprintf("%d", config->shards));
+	cm_ca_config_put_interval(json, "crl_delay", config->delay, false);
+	cm_ca_config_put_interval(json, "delta_crl_lifetime", config->delta_lifetime, true);
+	cm_ca_config_put(json, "delta_crl_url", config->delta_url);
+	cm_ca_config_put(json, "crl_full", config->complete < 0 ? NULL : config->complete ? "" : "false");
+	return cm_ca_config_end(json);
 }
 
 static Result
@@ -152,10 +105,10 @@ result_of(const CmCrlConfig *config, const CmCaRow *ca)
 
 	if (now == NULL)
 		cm_throw(&st, NULL);
-	result.url = choose(config->url, now, "crl_url");
-	result.delta_url = choose(config->delta_url, now, "delta_crl_url");
+	result.url = cm_ca_config_choose(config->url, now, "crl_url");
+	result.delta_url = cm_ca_config_choose(config->delta_url, now, "delta_crl_url");
 	result.shards = config->shards >= 0 ? psprintf("%d", config->shards) : cm_json_get_string(now, "crl_shards");
-	result.deltas = config->delta_lifetime != NULL ? !is_zero(config->delta_lifetime) : cm_json_get_string(now, "delta_crl_lifetime") != NULL;
+	result.deltas = config->delta_lifetime != NULL ? !cm_interval_is_zero(config->delta_lifetime) : cm_json_get_string(now, "delta_crl_lifetime") != NULL;
 	return result;
 }
 

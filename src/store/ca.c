@@ -10,6 +10,7 @@
 #include "store/crl_scope.h"
 #include "store/issuer.h"
 #include "store/key.h"
+#include "store/ocsp.h"
 #include "store/secret.h"
 #include "utils/builtins.h"
 
@@ -122,7 +123,7 @@ cm_ca_in_use(int64 id)
 {
 	static CmQuery select = {"SELECT (SELECT 'subscriber \"' || name || '\" uses it' FROM certmgr.subscriber WHERE ca_id = $1 ORDER BY id LIMIT 1), "
 		"(SELECT 'certificate authority \"' || name || '\" is below it' FROM certmgr.ca WHERE parent_id = $1 ORDER BY id LIMIT 1), "
-		"(SELECT 'it issued certificate ' || id FROM certmgr.certificate WHERE ca_id = $1 AND id IS DISTINCT FROM (SELECT certificate_id FROM certmgr.ca WHERE id = $1) ORDER BY id LIMIT 1)",
+		"(SELECT 'it issued certificate ' || id FROM certmgr.certificate WHERE ca_id = $1 AND id IS DISTINCT FROM (SELECT certificate_id FROM certmgr.ca WHERE id = $1) AND id NOT IN (SELECT certificate_id FROM certmgr.ocsp_signer WHERE ca_id = $1) ORDER BY id LIMIT 1)",
 	1, {INT8OID}};
 	CmRows		rows = cm_query(&select, (Datum[]) {Int64GetDatum(id)}, NULL);
 
@@ -137,7 +138,7 @@ cm_ca_in_use(int64 id)
 void
 cm_ca_delete(int64 id)
 {
-	static CmQuery job = {"DELETE FROM certmgr_private.job WHERE (kind = 'crl' AND target_id = $1) "
+	static CmQuery job = {"DELETE FROM certmgr_private.job WHERE (kind IN ('crl', 'ocsp') AND target_id = $1) "
 	"OR (kind = 'acme_account' AND target_id IN (SELECT id FROM certmgr.acme_account WHERE ca_id = $1))", 1, {INT8OID}};
 	static CmQuery account = {"DELETE FROM certmgr.acme_account WHERE ca_id = $1 RETURNING key_id, eab_secret_id", 1, {INT8OID}};
 	static CmQuery ca = {"DELETE FROM certmgr.ca WHERE id = $1 RETURNING key_id", 1, {INT8OID}};
@@ -146,6 +147,7 @@ cm_ca_delete(int64 id)
 
 	cm_query(&job, &arg, NULL);
 	cm_crl_forget_ca(id);
+	cm_ocsp_forget_ca(id);
 	cm_issuer_row_forget(id);
 	rows = cm_query(&account, &arg, NULL);
 	for (int i = 0; i < rows.count; i++)

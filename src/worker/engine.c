@@ -162,7 +162,7 @@ claim(CmEngine *engine, TimestampTz now, CmWork **start, CmJobRow **crls, int *n
 	{
 		CmWork	   *work;
 
-		if (strcmp(jobs[i].kind, "crl") == 0)
+		if (strcmp(jobs[i].kind, "crl") == 0 || strcmp(jobs[i].kind, "ocsp") == 0)
 		{
 			(*crls)[(*ncrls)++] = jobs[i];
 			continue;
@@ -228,7 +228,7 @@ transact(CmEngine *engine)
 	start_all(engine, start);
 
 	for (int i = 0; i < ncrls; i++)
-		cm_engine_crl(engine, &crls[i]);
+		cm_engine_revocation(engine, &crls[i]);
 	if (due && !engine->paused)
 		renewals = cm_engine_renew(engine, now);
 

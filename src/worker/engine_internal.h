@@ -25,7 +25,7 @@ struct CmEngine
 
 /* engine_task.c: work without network. Each in transactions of its own. */
 extern int	cm_engine_renew(CmEngine *engine, TimestampTz now);	/* how many were tried */
-extern void cm_engine_crl(CmEngine *engine, const CmJobRow *job);
+extern void cm_engine_revocation(CmEngine *engine, const CmJobRow *job);	/* CRLs, OCSP signers */
 /* engine_lock.c: that an engine lives, by an advisory lock of the session. In a transaction: takes it; the first one gives back the leases of the dead. */
 extern void cm_engine_lock(CmEngine *engine);
 extern void cm_engine_unlock(CmEngine *engine);

@@ -1,12 +1,13 @@
 /*
  * engine_task.c - what an engine does without the network: renewals that are
- * due, and CRLs. Each object has a transaction of its own, so that one that
+ * due, CRLs, signers of OCSP answers. Each object has a transaction of its own, so that one that
  * cannot be done does not stand in the way of others; a failure is a row.
  */
 #include "postgres.h"
 
 #include "lifecycle/crl.h"
 #include "lifecycle/issue.h"
+#include "lifecycle/ocsp.h"
 #include "miscadmin.h"
 #include "pg/tx.h"
 #include "store/acme_certificate.h"
@@ -80,24 +81,27 @@ cm_engine_renew(CmEngine *engine, TimestampTz now)
 	return tried;
 }
 
-typedef struct Crl
+typedef struct Refresh
 {
-	int64		ca_id;
-	TimestampTz next_refresh;
-} Crl;
+	const CmJobRow *job;
+	TimestampTz next;
+} Refresh;
 
 static void
 refresh(void *arg)
 {
-	Crl		   *crl = arg;
+	Refresh    *r = arg;
 
-	cm_crl_refresh(crl->ca_id, &crl->next_refresh);
+	if (strcmp(r->job->kind, "ocsp") == 0)
+		cm_ocsp_signers_refresh(r->job->target_id, &r->next);
+	else
+		cm_crl_refresh(r->job->target_id, &r->next);
 }
 
 void
-cm_engine_crl(CmEngine *engine, const CmJobRow *job)
+cm_engine_revocation(CmEngine *engine, const CmJobRow *job)
 {
-	Crl			crl = {job->target_id, 0};
+	Refresh		r = {job, 0};
 	char		message[MESSAGE_SIZE];
 	int64		ms = Min(CRL_RETRY_MS << Min(job->attempt, 10), CRL_RETRY_MAX_MS);
 
@@ -106,12 +110,12 @@ cm_engine_crl(CmEngine *engine, const CmJobRow *job)
 		cm_job_yield(job, cm_after_ms(CRL_BUSY_MS));
 	else if (cm_job_hold(job, cm_after_ms(CM_LEASE_MS)))
 	{
-		if (!cm_tx_try(refresh, &crl, message, sizeof(message)))
+		if (!cm_tx_try(refresh, &r, message, sizeof(message)))
 			cm_job_fail(job, cm_after_ms((int64) (ms * cm_jitter(0.8, 1.2))), message);
-		else if (crl.next_refresh == DT_NOEND || crl.next_refresh == 0)
+		else if (r.next == DT_NOEND || r.next == 0)
 			cm_job_finish(job);
 		else
-			cm_job_again(job, crl.next_refresh, true);
+			cm_job_again(job, r.next, true);
 	}
 	if (!cm_tx_try_commit(message, sizeof(message)))
 	{
