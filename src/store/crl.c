@@ -9,7 +9,11 @@
 #include "catalog/pg_type.h"
 #include "pg/query.h"
 #include "store/crl.h"
+#include "store/insert.h"
 #include "utils/timestamp.h"
+
+/* Of certmgr.crl, in the order of sql/extension/31_crl.sql. */
+#define CRL_COLUMNS 10
 
 bool
 cm_crl_issuer_lock(int64 id, CmCrlIssuer *out)
@@ -108,17 +112,28 @@ cm_crl_row_base(int64 scope_id, TimestampTz at, CmSlice *der)
 	return true;
 }
 
+/* Not by a statement: its plan would hold copies of the list. */
 void
 cm_crl_row_insert(const CmCrlRow *row, Datum der)
 {
-	static CmQuery query = {
-		"INSERT INTO certmgr.crl (ca_id, scope_id, number, base_number, this_update, next_update, entries, der) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		8, {INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, BYTEAOID}
-	};
+	CmInserter	writer;
+	Datum		values[CRL_COLUMNS];
+	bool		nulls[CRL_COLUMNS] = {false};
 
-	(void) cm_query(&query, (Datum[]) {Int64GetDatum(row->ca_id), Int64GetDatum(row->scope_id), Int64GetDatum(row->number),
-					Int64GetDatum(row->base_number), TimestampTzGetDatum(row->this_update), TimestampTzGetDatum(row->next_update),
-					Int64GetDatum(row->entries), der}, (bool[]) {false, false, false, !row->delta, false, false, false, false});
+	cm_inserter_open(&writer, "crl", CRL_COLUMNS);
+	values[0] = Int64GetDatum(cm_inserter_next_id("crl"));
+	values[1] = Int64GetDatum(row->ca_id);
+	values[2] = Int64GetDatum(row->scope_id);
+	values[3] = Int64GetDatum(row->number);
+	values[4] = Int64GetDatum(row->base_number);
+	nulls[4] = !row->delta;
+	values[5] = TimestampTzGetDatum(row->this_update);
+	values[6] = TimestampTzGetDatum(row->next_update);
+	values[7] = Int64GetDatum(row->entries);
+	values[8] = der;
+	values[9] = TimestampTzGetDatum(GetCurrentTimestamp());
+	cm_inserter_put(&writer, values, nulls);
+	cm_inserter_close(&writer);
 }
 
 void

@@ -109,7 +109,9 @@ cm_ocsp_issuers_of(int64 ca_id, int *count)
 #define RESPONSE_NEXT_UPDATE 5
 #define RESPONSE_DER 6
 
-/* Static: the scan key points to it. Serial numbers of requests are shorter, or not ours. */
+#define KEPT_MAX 20
+
+/* Serial numbers of requests are shorter, or not ours. */
 #define SERIAL_MAX 64
 
 static Oid
@@ -218,6 +220,22 @@ cm_ocsp_cached_find(int64 certificate_id, int form, int64 status, TimestampTz en
 	return found;
 }
 
+/*
+ * A transaction that answers for many keeps no more than this: each takes a
+ * lock to the end of the transaction, and the lock table is shared by all.
+ */
+static bool
+may_keep_more(void)
+{
+	static TimestampTz transaction;
+	static int	kept;
+
+	if (transaction != GetCurrentTransactionStartTimestamp())
+		kept = 0;
+	transaction = GetCurrentTransactionStartTimestamp();
+	return kept++ < KEPT_MAX;
+}
+
 /* Who holds it writes the row; others need not wait for that one's commit. */
 static bool
 lock_answer(int64 certificate_id, int form)
@@ -239,7 +257,7 @@ cm_ocsp_cached_put(int64 certificate_id, int form, int64 status, const CmOcspCac
 	};
 
 	/* In a serializable world somebody's later row would be an error. */
-	if (RecoveryInProgress() || XactReadOnly || IsInParallelMode() || IsolationUsesXactSnapshot() || !lock_answer(certificate_id, form))
+	if (RecoveryInProgress() || XactReadOnly || IsInParallelMode() || IsolationUsesXactSnapshot() || !may_keep_more() || !lock_answer(certificate_id, form))
 		return;
 	(void) cm_query(&put, (Datum[]) {Int64GetDatum(certificate_id), Int32GetDatum(form), Int64GetDatum(status), TimestampTzGetDatum(answer->this_update),
 					TimestampTzGetDatum(answer->next_update), cm_datum_bytea(answer->der.data, answer->der.len)}, NULL);
