@@ -18,6 +18,6 @@ COMMENT ON FUNCTION certmgr.revoke_pem(text, text, timestamptz) IS 'revokes this
 CREATE FUNCTION certmgr.revoke_by_key(certificate text, proof text, reason text DEFAULT 'keyCompromise', invalidity_date timestamptz DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_revoke_by_key';
 COMMENT ON FUNCTION certmgr.revoke_by_key(text, text, text, timestamptz) IS
-	'revokes this certificate (PEM) for whoever holds its key, whatever their role owns. proof: a certification request (PEM) signed by that key, with the subject "CN=revoke FINGERPRINT" (SHA-256 of the certificate, 64 hexadecimal digits), which is good for nothing else. Returns its id';
+	'revokes this certificate (PEM) for whoever holds its key, whatever their role owns. proof: a certification request (PEM) signed by that key, with the subject "CN=FINGERPRINT,O=revoke" (SHA-256 of the certificate, 64 hexadecimal digits), which is good for nothing else. Returns its id';
 CREATE FUNCTION certmgr.unhold(certificate bigint) RETURNS boolean LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_unhold';
 COMMENT ON FUNCTION certmgr.unhold(bigint) IS 'releases a certificate that was revoked with reason certificateHold: it is valid again, and leaves the CRLs (deltas say removeFromCRL). False when it was not on hold but valid';

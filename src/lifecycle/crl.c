@@ -235,25 +235,53 @@ add_entry(const CmRevokedRow *row, void *arg)
 		cm_throw(&st, NULL);
 }
 
-/* What the base has and is not revoked any more, unless it expired: it was on hold. */
+/* What a list that clients may have names and is not revoked any more, unless it expired: it was on hold. */
 static void
 add_released(CmCrl *crl, int64 ca_id)
 {
 	CmStatus	st = CM_STATUS_INIT;
 	CmCrlEntry	entry = {{NULL, 0}, crl->this_update, 8};	/* removeFromCRL */
-	CmCrlBase  *base = crl->base;
-	size_t		pos = 0;
+	CmCrlBase  *first = crl->base;
 
-	while (cm_crl_base_unseen(base, &pos, &entry.serial))
+	crl->base = NULL;
+	for (CmCrlBase *base = first; base != NULL; base = base->newer)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (!cm_crl_is_released(ca_id, entry.serial))
-			continue;
-		crl->base = NULL;
-		if (!cm_crl_add(crl, entry, &st))
-			cm_throw(&st, NULL);
-		crl->base = base;
+		size_t		pos = 0;
+
+		while (cm_crl_base_unseen(base, &pos, &entry.serial))
+		{
+			CHECK_FOR_INTERRUPTS();
+			/* Once is enough. */
+			for (CmCrlBase *b = base->newer; b != NULL; b = b->newer)
+				(void) cm_crl_base_has(b, entry.serial, entry.serial);
+			if (cm_crl_is_released(ca_id, entry.serial) && !cm_crl_add(crl, entry, &st))
+				cm_throw(&st, NULL);
+		}
 	}
+	crl->base = first;
+}
+
+/* The lists that clients may have, the oldest first; NULL when there is none. Freed with the current context. */
+static CmCrlBase *
+read_bases(int64 scope_id, TimestampTz at)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmCrlBase  *first = NULL;
+	int			count;
+	CmSlice    *ders = cm_crl_row_bases(scope_id, at, &count);
+
+	for (int i = count; i-- > 0;)
+	{
+		CmOwn	   *own = cm_own(free_base);
+		CmCrlBase  *base = palloc0(sizeof(CmCrlBase));
+
+		if (!cm_crl_base_read(base, ders[i], &st))
+			cm_throw(&st, NULL);
+		own->object = base;
+		base->newer = first;
+		first = base;
+	}
+	return first;
 }
 
 /* Signs what was gathered and stores it. */
@@ -285,13 +313,9 @@ make_list(Round *round, CmCrlScope *scope, bool delta)
 {
 	Signer	   *signer = signer_of(round, scope->key_id);
 	CmOwn	   *own = cm_own(free_crl);
-	CmOwn	   *own_base = cm_own(free_base);
 	CmCrl	   *crl = palloc0(sizeof(CmCrl));
-	CmCrlBase  *base = palloc0(sizeof(CmCrlBase));
 	CmCrlRow	row = {round->ca.id, scope->id, round->number};
 	TimestampTz alive_since = scope->number == 0 ? DT_NOBEGIN : scope->this_update;
-	CmStatus	st = CM_STATUS_INIT;
-	CmSlice		der;
 
 	row.delta = delta;
 	row.this_update = whole_seconds(round->now);
@@ -309,17 +333,14 @@ make_list(Round *round, CmCrlScope *scope, bool delta)
 		crl->freshest = expand_urls(round, signer, scope, round->ca.delta_url, "address of the delta CRL");
 	if (delta)
 	{
-		if (!cm_crl_row_base(scope->id, row.this_update, &der))
+		crl->base = read_bases(scope->id, row.this_update);
+		if (crl->base == NULL)
 			return;
-		if (!cm_crl_base_read(base, der, &st))
-			cm_throw(&st, NULL);
-		own_base->object = base;
 		crl->delta = true;
-		crl->base = base;
-		crl->base_number = base->number;
-		row.base_number = (int64) base->number;
+		crl->base_number = crl->base->number;
+		row.base_number = (int64) crl->base->number;
 		/* What the base lists because it had expired a little before is no change. */
-		alive_since = time_t_to_timestamptz(base->this_update);
+		alive_since = time_t_to_timestamptz(crl->base->this_update);
 	}
 	cm_crl_begin(crl);
 	own->object = crl;
@@ -330,7 +351,6 @@ make_list(Round *round, CmCrlScope *scope, bool delta)
 		add_released(crl, round->ca.id);
 	sign_and_store(round, signer, scope, crl, &row);
 	cm_own_release(own);
-	cm_own_release(own_base);
 	if (delta)
 	{
 		scope->delta_this_update = row.this_update;

@@ -80,6 +80,7 @@ cm_certificate_by_proof(const char *pem, const char *proof)
 	CmCsr		csr;
 	int64		id = find(pem, &cert);
 	CmBuf	   *wanted = cm_own_buf(0);
+	CmBuf	   *hex = cm_own_buf(0);
 	CmBuf	   *subject = cm_own_buf(0);
 	uint8_t		fingerprint[32];
 
@@ -92,14 +93,14 @@ cm_certificate_by_proof(const char *pem, const char *proof)
 	/* A request that was made for something else, and is known to others, proves no wish to revoke. */
 	if (!cm_sha256(cert.der, fingerprint))
 		elog(ERROR, "could not compute the fingerprint of a certificate");
-	cm_buf_append_str(wanted, "CN=revoke ");
-	cm_hex_encode(wanted, fingerprint, sizeof(fingerprint));
+	cm_hex_encode(hex, fingerprint, sizeof(fingerprint));
+	cm_buf_printf(wanted, "CN=%s,O=revoke", cm_buf_cstr(hex));
 	if (!cm_name_format(csr.subject, subject, &st))
 		cm_throw(&st, NULL);
 	if (pg_strcasecmp(cm_buf_cstr(subject), cm_buf_cstr(wanted)) != 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_MISMATCH),
 				 errmsg("proof does not say that this certificate is to be revoked"),
-				 errhint("openssl req -new -key KEY -subj '/%s'", cm_buf_cstr(wanted))));
+				 errhint("openssl req -new -key KEY -subj /O=revoke/CN=%s", cm_buf_cstr(hex))));
 	return id;
 }

@@ -97,19 +97,20 @@ cm_crl_row_last_number(int64 ca_id)
 	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
 }
 
-bool
-cm_crl_row_base(int64 scope_id, TimestampTz at, CmSlice *der)
+CmSlice *
+cm_crl_row_bases(int64 scope_id, TimestampTz at, int *count)
 {
 	static CmQuery query = {
-		"SELECT der FROM certmgr.crl WHERE scope_id = $1 AND base_number IS NULL AND next_update > $2 ORDER BY number LIMIT 1",
+		"SELECT der FROM certmgr.crl WHERE scope_id = $1 AND base_number IS NULL AND next_update > $2 ORDER BY number",
 		2, {INT8OID, TIMESTAMPTZOID}
 	};
 	CmRows		rows = cm_query_latest(&query, (Datum[]) {Int64GetDatum(scope_id), TimestampTzGetDatum(at)}, NULL);
+	CmSlice    *ders = palloc(sizeof(CmSlice) * Max(rows.count, 1));
 
-	if (rows.count == 0)
-		return false;
-	*der = cm_rows_slice(&rows, 0, 0);
-	return true;
+	for (int i = 0; i < rows.count; i++)
+		ders[i] = cm_rows_slice(&rows, i, 0);
+	*count = rows.count;
+	return ders;
 }
 
 /* Not by a statement: its plan would hold copies of the list. */

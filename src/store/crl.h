@@ -56,8 +56,8 @@ extern bool cm_crl_row_newest(const CmCrlWanted *wanted, CmSlice *der);
 extern bool cm_crl_scope_exists(const CmCrlWanted *wanted);
 /* The largest number that any CRL of the CA had, 0: none; committed ones, whatever the snapshot of this transaction. */
 extern int64 cm_crl_row_last_number(int64 ca_id);
-/* The oldest complete CRL of a scope that is still valid at that time and is kept: what a delta is the difference to. False when there is none. */
-extern bool cm_crl_row_base(int64 scope_id, TimestampTz at, CmSlice *der);
+/* The complete CRLs of a scope that are still valid at that time and are kept, the oldest first: what clients may have that a delta is for. */
+extern CmSlice *cm_crl_row_bases(int64 scope_id, TimestampTz at, int *count);
 /* der: a varlena with the CRL in it; it is not copied. */
 extern void cm_crl_row_insert(const CmCrlRow *row, Datum der);
 /* Drops all but the newest three complete ones and deltas: those in use, those that caches still hold, and one to compare with. */

@@ -56,6 +56,8 @@ cm_inserter_open(CmInserter *inserter, const char *table, int columns)
 	inserter->result_rel = makeNode(ResultRelInfo);
 	InitResultRelInfo(inserter->result_rel, inserter->rel, 1, NULL, 0);
 	ExecOpenIndices(inserter->result_rel, false);
+	/* Where the triggers of foreign keys look for it; they would open it once more, and nobody would close that. */
+	inserter->estate->es_opened_result_relations = list_make1(inserter->result_rel);
 	inserter->slot = table_slot_create(inserter->rel, &inserter->estate->es_tupleTable);
 	AfterTriggerBeginQuery();
 }

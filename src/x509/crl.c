@@ -224,6 +224,8 @@ cm_crl_add(CmCrl *crl, CmCrlEntry entry, CmStatus *st)
 	if (!check_entry(crl, &entry, st))
 		return false;
 	len = put_entry(bytes, &entry);
+	for (CmCrlBase *b = crl->base != NULL ? crl->base->newer : NULL; b != NULL; b = b->newer)
+		(void) cm_crl_base_has(b, entry.serial, cm_slice(bytes, len));
 	if (crl->base != NULL && cm_crl_base_has(crl->base, entry.serial, cm_slice(bytes, len)))
 		return true;
 	if (!cm_buf_append(&crl->list, bytes, len))

@@ -60,6 +60,7 @@ typedef struct CmCrlBase
 {
 	uint64_t	number;
 	int64_t		this_update;
+	struct CmCrlBase *newer;	/* a later complete CRL that clients may have instead, or NULL: kept by the caller */
 	/* private to crl_base.c */
 	CmSlice		entries;
 	uint32_t   *offsets;		/* of the entries, in the order of their serials */
