@@ -7,6 +7,7 @@
 
 #include "crypto/key.h"
 #include "lifecycle/explain.h"
+#include "lifecycle/lint.h"
 #include "lifecycle/template.h"
 #include "lifecycle/wanted.h"
 #include "miscadmin.h"
@@ -172,6 +173,28 @@ report_template(Explain *e)
 	(void) cm_template_check(&e->w.template->rules, &what, true, report_rule, e);
 }
 
+/* As issuing would: only where the template asks for it. */
+static void
+report_lint(Explain *e)
+{
+	CmLintFindings findings;
+	bool		refuses;
+
+	if (e->issuer->external || !cm_lint_wanted(e->w.template))
+		return;
+	findings = cm_lint_find(cm_slice(e->bytes->data, e->bytes->len), true);
+	refuses = strcmp(e->w.template->lint, "refuse") == 0;
+	if (findings.count == 0)
+		e->row(e->arg, "lint", "ok", NULL);
+	for (int i = 0; i < findings.count; i++)
+	{
+		const CmLintRule *rule = findings.rules[i];
+
+		e->row(e->arg, "lint", refuses && rule->level == CM_LINT_ERROR ? "refused" : "ok",
+			   psprintf("%s: %s (%s, %s)", cm_lint_level_name(rule->level), rule->message, rule->name, rule->source));
+	}
+}
+
 static void
 explain(Explain *e)
 {
@@ -188,6 +211,7 @@ explain(Explain *e)
 		report_policy(e);
 	}
 	report_template(e);
+	report_lint(e);
 	if (e->w.template != NULL && e->w.template->check_function != NULL && attempt(e, ask, "check_function"))
 		e->row(e->arg, "check_function", "ok", NULL);
 }

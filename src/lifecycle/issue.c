@@ -8,6 +8,7 @@
 
 #include "lifecycle/acme_request.h"
 #include "lifecycle/issue.h"
+#include "lifecycle/lint.h"
 #include "lifecycle/notify.h"
 #include "lifecycle/sign.h"
 #include "lifecycle/subject_key.h"
@@ -95,6 +96,7 @@ put_private(const CmWanted *w, CmIssuer *issuer, const CmSubjectKey *key, int64 
 	cm_wanted_policy(w, issuer, &tbs, &policy);
 	if (!cm_policy_check(cm_slice(bytes->data, bytes->len), &policy, &st))
 		cm_throw(&st, NULL);
+	row.status_message = cm_lint_judge(w->template, w->holder, cm_slice(bytes->data, bytes->len));
 	cm_wanted_ask(w, issuer->name, &tbs);
 
 	row.id = id;
