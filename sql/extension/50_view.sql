@@ -80,6 +80,10 @@ UNION ALL
 (SELECT 'warning', 'certificate ' || c.id, 'renewal failed ' || c.renew_attempts || ' times: ' || COALESCE(c.status_message, ''), 'next attempt at ' || c.renew_at::text
   FROM certmgr.certificate c WHERE c.renew_at IS NOT NULL AND c.renew_attempts > 0 ORDER BY c.renew_at LIMIT 100)
 UNION ALL
+(SELECT 'warning', 'certificate ' || i.certificate_id, i.status_message, 'it is renewed at ' || COALESCE(c.renew_at::text, '(not by itself: SELECT certmgr.renew(' || c.id || ');)')
+  FROM certmgr.acme_renewal_info i JOIN certmgr.certificate c ON c.id = i.certificate_id
+ WHERE i.explanation_url IS NOT NULL AND NOT i.replaced AND c.state = 'issued' AND c.not_after > pg_catalog.now() ORDER BY i.certificate_id LIMIT 100)
+UNION ALL
 (SELECT 'warning', 'dns record ' || r.name, 'could not be removed: ' || r.last_error, 'the worker tries again; provider and zone are in certmgr.dns_record'
   FROM certmgr.dns_record r WHERE r.state <> 'removed' AND r.last_error IS NOT NULL ORDER BY r.id LIMIT 100)
 UNION ALL

@@ -43,11 +43,14 @@ extern bool cm_acme_identifier_canonical(const char *type, const char *value, bo
 extern bool cm_acme_token_valid(const char *token);
 
 /*
- * nonce.c: nonces in hand, newest first. Eight, because a server may let no
- * more than some ten requests a second pass, and a nonce kept for later is
- * likely to be refused; 60 s, because servers remember nonces for minutes.
+ * nonce.c: nonces in hand, newest first. Eight are fetched at a time, because
+ * a server may let no more than some ten requests for them pass a second.
+ * More come with answers and are kept: with hundreds of orders under way they
+ * are used in the next instant, and a dropped one costs a request. 60 s,
+ * because servers remember nonces for minutes.
  */
-#define CM_NONCE_POOL 8
+#define CM_NONCE_FETCHES 8
+#define CM_NONCE_POOL 256
 #define CM_NONCE_LIFETIME_MS 60000
 #define CM_NONCE_SIZE 256
 

@@ -80,6 +80,17 @@ extern bool cm_acme_dns01_value(const CmKey *account, const char *token, CmBuf *
 /* Label of dns-account-01 (draft-ietf-acme-dns-account-label): "_" and the first 10 bytes of SHA-256 of the account's URL in base32, lower case. */
 extern bool cm_acme_account_label(const char *account_url, CmBuf *out, CmStatus *st);
 
+typedef struct CmAcmeRenewalInfo
+{
+	int64_t		start;			/* seconds since 1970 */
+	int64_t		end;			/* after start */
+	char	   *explanation_url;	/* https, or NULL */
+} CmAcmeRenewalInfo;
+
+/* RFC 9773 4.1: the keyIdentifier of the authorityKeyIdentifier and the content of the serial number. */
+extern bool cm_acme_certificate_id(CmSlice authority_key_id, CmSlice serial, CmBuf *out, CmStatus *st);
+extern bool cm_acme_renewal_info_parse(CmSlice body, CmAcmeRenewalInfo *out, CmStatus *st);
+
 extern bool cm_acme_revoke_payload(CmSlice certificate_der, int reason, CmBuf *out, CmStatus *st);
 extern bool cm_acme_problem_parse(CmSlice body, CmAcmeProblem *out);	/* false when it is not a problem document */
 

@@ -342,6 +342,7 @@ cm_acme_reply_init(CmAcmeReply *reply, const char *url)
 	cm_buf_init(&reply->body, 0);
 	cm_buf_init(&reply->headers, 0);
 	reply->retry_after = -1;
+	reply->elapsed_ms = -1;
 	if (url != NULL)
 		strlcpy(reply->url, url, sizeof(reply->url));
 }

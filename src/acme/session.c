@@ -24,6 +24,7 @@
 #define FETCH_TIMEOUT_MS 30000	/* directory and nonces are static or nearly so */
 #define POST_TIMEOUT_MS 60000	/* session.h */
 #define MAX_NONCE_RETRIES 10	/* session.h */
+#define PIPELINE 32				/* requests the HTTP layer has under way at one host */
 #define MAX_PAYLOAD ((size_t) 48 * 1024)	/* servers read some 50,000 bytes */
 
 typedef struct Request
@@ -48,6 +49,8 @@ typedef struct Request
 	CmNonce		nonce;			/* the one in use */
 	int			nonce_retries;
 	bool		after_404;		/* went again with a new directory */
+	int			bad_nonces;
+	int			followers;
 } Request;
 
 typedef struct Queue
@@ -57,7 +60,7 @@ typedef struct Queue
 	int			count;
 } Queue;
 
-/* One of at most CM_NONCE_POOL requests for a nonce. */
+/* One of at most CM_NONCE_FETCHES requests for a nonce. */
 typedef struct NonceFetch
 {
 	CmAcmeSession *session;
@@ -77,7 +80,7 @@ struct CmAcmeSession
 	int64_t		directory_until;
 	CmHttp	   *directory_fetch;
 	CmNoncePool pool;
-	NonceFetch	fetches[CM_NONCE_POOL];
+	NonceFetch	fetches[CM_NONCE_FETCHES];
 	int			fetching;
 	bool		nonce_by_get;	/* the server does not know HEAD here */
 	Queue		waiting;
@@ -156,7 +159,8 @@ request_copy(CmAcmeSession *session, const CmAcmeRequest *from)
 	request->key = from->key;
 	request->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : POST_TIMEOUT_MS;
 	request->max_body = from->max_body > 0 ? from->max_body : CM_ACME_BODY_MAX;
-	ok = copy_string(&request->url, from->target == CM_ACME_URL ? from->url : NULL) &&
+	request->followers = from->followers;
+	ok = copy_string(&request->url, from->target == CM_ACME_URL || from->target == CM_ACME_RENEWAL_INFO ? from->url : NULL) &&
 		copy_string(&request->payload, from->payload) &&
 		copy_string(&request->accept, from->accept) &&
 		copy_string(&request->kid, from->kid) &&
@@ -334,13 +338,13 @@ nonce_done(CmHttpResponse *response, void *arg)
 	leave(session);
 }
 
-/* As many as are wanted, at most CM_NONCE_POOL at a time. */
+/* As many as are wanted, at most CM_NONCE_FETCHES at a time. */
 static void
-fetch_nonces(CmAcmeSession *session)
+fetch_nonces(CmAcmeSession *session, int wanted)
 {
 	int			i;
 
-	for (i = 0; i < CM_NONCE_POOL && session->fetching < session->waiting.count; i++)
+	for (i = 0; i < CM_NONCE_FETCHES && session->fetching < wanted; i++)
 	{
 		NonceFetch *nonce = &session->fetches[i];
 		CmAcmeReply reply;
@@ -376,6 +380,7 @@ again(CmAcmeSession *session, Request *request, CmAcmeReply *reply, const CmHttp
 		/* what is as old as the refused nonce would be refused as well; the one of this answer is the one to use */
 		cm_nonce_drop_until(&session->pool, request->nonce.at);
 		keep_nonce(session, response);
+		request->bad_nonces++;
 		if (request->nonce_retries++ < MAX_NONCE_RETRIES)
 		{
 			queue_add(&session->waiting, request, true);
@@ -406,6 +411,9 @@ post_done(CmHttpResponse *response, void *arg)
 	cm_acme_reply_judge(response, request->sent_to, session->plain, &reply);
 	if (!is_bad_nonce(&reply))
 		keep_nonce(session, response);
+	reply.elapsed_ms = response->elapsed_ms;
+	reply.bad_nonces = request->bad_nonces;
+	reply.after_404 = request->after_404;
 	if (!again(session, request, &reply, response))
 	{
 		reply.body = response->body;
@@ -431,6 +439,8 @@ target_url(const CmAcmeSession *session, const Request *request)
 			return session->directory.new_order;
 		case CM_ACME_REVOKE_CERT:
 			return session->directory.revoke_cert;
+		case CM_ACME_RENEWAL_INFO:
+			return session->directory.renewal_info;
 		case CM_ACME_DIRECTORY:
 			break;
 	}
@@ -456,6 +466,41 @@ sign(const Request *request, CmBuf *out, CmStatus *st)
 	return ok;
 }
 
+/* Every answer that is under way brings a nonce; what lacks for those that will come after them is fetched while they are. */
+static void
+prefetch_nonces(CmAcmeSession *session, int wanted)
+{
+	int			have = session->pool.count + session->fetching + session->running.count;
+
+	if (wanted > CM_NONCE_FETCHES)
+		wanted = CM_NONCE_FETCHES;
+	if (have < wanted)
+		fetch_nonces(session, session->fetching + wanted - have);
+}
+
+/* Renewal information is public: neither nonce nor signature. */
+static bool
+send_get(CmAcmeSession *session, Request *request, const char *url, CmStatus *st)
+{
+	CmHttpRequest http = {0};
+	const char *slash = url[0] != '\0' && url[strlen(url) - 1] == '/' ? "" : "/";
+
+	if ((size_t) snprintf(request->sent_to, sizeof(request->sent_to), "%s%s%s", url, slash, request->url) >= sizeof(request->sent_to))
+		return cm_fail(st, CM_PROTOCOL, "the URL of the renewal information is too long");
+	http.method = "GET";
+	http.url = request->sent_to;
+	http.timeout_ms = request->timeout_ms;
+	http.max_body = request->max_body;
+	http.trust_anchors = session->trust_anchors;
+	http.allow_http = session->plain;
+	request->http = cm_http_start(session->loop, &http, post_done, request, st);
+	if (request->http == NULL)
+		return false;
+	session->sent++;
+	queue_add(&session->running, request, false);
+	return true;
+}
+
 /* Signs with the nonce in request->nonce and sends. */
 static bool
 send_request(CmAcmeSession *session, Request *request, CmStatus *st)
@@ -464,8 +509,12 @@ send_request(CmAcmeSession *session, Request *request, CmStatus *st)
 	CmHttpRequest http = {0};
 	CmBuf		body;
 
+	if (url == NULL && request->target == CM_ACME_RENEWAL_INFO)
+		return cm_fail(st, CM_UNSUPPORTED, "the ACME server gives no renewal information");
 	if (url == NULL)
 		return cm_fail(st, CM_PROTOCOL, "the ACME server's directory has no URL for the request");
+	if (request->target == CM_ACME_RENEWAL_INFO)
+		return send_get(session, request, url, st);
 	snprintf(request->sent_to, sizeof(request->sent_to), "%s", url); /* checked: it fits */
 	cm_buf_init(&body, 0);
 	if (sign(request, &body, st))
@@ -487,6 +536,7 @@ send_request(CmAcmeSession *session, Request *request, CmStatus *st)
 		return false;
 	session->sent++;
 	queue_add(&session->running, request, false);
+	prefetch_nonces(session, request->followers);
 	return true;
 }
 
@@ -512,9 +562,11 @@ pump(CmAcmeSession *session)
 				return;
 		}
 		cm_acme_reply_init(&reply, session->directory_url);
-		if (request->target != CM_ACME_DIRECTORY && !cm_nonce_take(&session->pool, cm_monotonic_ms(), &request->nonce))
+		if (request->target != CM_ACME_DIRECTORY && request->target != CM_ACME_RENEWAL_INFO && !cm_nonce_take(&session->pool, cm_monotonic_ms(), &request->nonce))
 		{
-			fetch_nonces(session);
+			/* the HTTP layer has no more under way: their answers bring nonces as fast as the server goes */
+			if (session->running.count < PIPELINE)
+				fetch_nonces(session, session->waiting.count);
 			return;
 		}
 		queue_remove(&session->waiting, request);
@@ -550,6 +602,8 @@ check_request(const CmAcmeSession *session, const CmAcmeRequest *request, CmStat
 {
 	if (request->target == CM_ACME_DIRECTORY)
 		return true;
+	if (request->target == CM_ACME_RENEWAL_INFO)
+		return request->url != NULL || cm_fail(st, CM_INVALID, "a request for renewal information needs the certificate's identifier");
 	if (request->key == NULL)
 		return cm_fail(st, CM_INVALID, "an ACME request needs a key");
 	if (request->target == CM_ACME_URL && (request->url == NULL || !cm_acme_url_allowed(request->url, session->plain)))
@@ -633,7 +687,7 @@ cm_acme_session_destroy(CmAcmeSession *session)
 	session->doomed = true;
 	cm_timer_cancel(session->timer);
 	cm_http_cancel(session->directory_fetch);
-	for (i = 0; i < CM_NONCE_POOL; i++)
+	for (i = 0; i < CM_NONCE_FETCHES; i++)
 		cm_http_cancel(session->fetches[i].http);
 	drop_queue(&session->waiting);
 	drop_queue(&session->running);

@@ -38,6 +38,7 @@ typedef enum CmAcmeTarget
 	CM_ACME_NEW_ACCOUNT,		/* or one of the directory's */
 	CM_ACME_NEW_ORDER,
 	CM_ACME_REVOKE_CERT,
+	CM_ACME_RENEWAL_INFO,		/* an unsigned GET; url of the request: what follows the directory's (RFC 9773 4.1); CM_UNSUPPORTED when the directory has none */
 	CM_ACME_DIRECTORY			/* nothing is sent: done is called as soon as the directory is there (no key needed) */
 } CmAcmeTarget;
 
@@ -56,6 +57,9 @@ typedef struct CmAcmeReply
 	char		location[1024]; /* Location header as an absolute URL, or "" */
 	char		url[1024];		/* where the request went */
 	int64_t		retry_after;	/* seconds, at most 24 h; -1 when not said */
+	int64_t		elapsed_ms;		/* of the exchange that ended it; -1: there was none */
+	int			bad_nonces;		/* how often it was sent before and refused for its nonce */
+	bool		after_404;		/* it was sent before, to a URL of an old directory */
 	CmBuf		body;			/* lives until the callback returns: move it out to keep it */
 	CmBuf		headers;
 } CmAcmeReply;
@@ -75,6 +79,7 @@ typedef struct CmAcmeRequest
 	CmSlice		eab_mac_key;
 	int64_t		timeout_ms;		/* 0 = 60 s */
 	size_t		max_body;		/* 0 = 256 KiB */
+	int			followers;		/* so many requests will come at once when this one is answered: nonces for them are fetched meanwhile */
 } CmAcmeRequest;
 
 extern CmAcmeSession *cm_acme_session_create(CmLoop *loop, const char *directory_url, const char *trust_anchors, CmStatus *st);

@@ -14,6 +14,8 @@
  * A "*." in front is accepted when wildcard is true. dst needs CM_HOST_MAX + 1.
  */
 extern bool cm_host_canonical(const char *text, bool wildcard, char *dst, CmStatus *st);
+/* An internationalized name (UTF-8, "*." in front or not) to its A-labels (IDNA2008). dst needs CM_HOST_MAX + 1. ASCII passes through. */
+extern bool cm_host_to_ascii(const char *text, char *dst, CmStatus *st);
 /* True when name equals zone or lies below it (both canonical). */
 extern bool cm_host_in_zone(const char *name, const char *zone);
 /* "192.0.2.1" or "2001:db8::1" into 4 or 16 bytes. */

@@ -74,6 +74,26 @@ open_session(CmAcmeClients *clients, CmAcmeClient *client, CmStatus *st)
 	return client->session != NULL;
 }
 
+void
+cm_acme_clients_turn(CmAcmeClients *clients, MemoryContext context)
+{
+	clients->turn_context = context;
+	clients->account = NULL;
+}
+
+CmAcmeAccountRow *
+cm_acme_clients_account(CmAcmeClients *clients, int64 account_id)
+{
+	MemoryContext old;
+
+	if (clients->account != NULL && clients->account->id == account_id)
+		return clients->account;
+	old = MemoryContextSwitchTo(clients->turn_context);
+	clients->account = cm_acme_account_get(account_id);
+	MemoryContextSwitchTo(old);
+	return clients->account;
+}
+
 CmAcmeClient *
 cm_acme_client_get(CmAcmeClients *clients, const CmAcmeAccountRow *account)
 {

@@ -146,6 +146,27 @@ describe(const CmAcmeOrderRow *order, const CmCertificate *cert, CmAcmeIssued *o
 	return true;
 }
 
+/* Foreign certificates in the answer are passed over; two different ones for our key are somebody's mistake, and which is meant is not guessed. */
+static bool
+check_one_leaf(CmSlice ders, CmSlice spki, CmStatus *st)
+{
+	CmSlice		first = {0};
+	CmCertificate cert;
+	CmDer		der;
+
+	while (cm_der_next(&ders, &der))
+	{
+		if (!cm_certificate_parse(der.whole, &cert, st))
+			return false;
+		if (!cm_slice_equal(cert.spki, spki))
+			continue;
+		if (first.len > 0 && !cm_slice_equal(first, der.whole))
+			return cm_fail(st, CM_MISMATCH, "the chain has two certificates for our key");
+		first = der.whole;
+	}
+	return true;
+}
+
 bool
 cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st)
 {
@@ -158,6 +179,7 @@ cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st)
 	int			count;
 
 	if (!cm_certificates_from_text(body, CHAIN_MAX, ders, &count, st) ||
+		!check_one_leaf(cm_slice(ders->data, ders->len), spki, st) ||
 		!cm_chain_order(cm_slice(ders->data, ders->len), spki, chain, &leaf_len, st) ||
 		!cm_certificate_parse(cm_slice(chain->data, leaf_len), &cert, st) ||
 		!check(order, spki, &cert, st) ||

@@ -15,9 +15,13 @@
 #define ORDER_MAX_MS (INT64CONST(24) * 3600 * 1000)
 /* Orders of one certificate: a CA refuses more than five failures of a name an hour. */
 #define ORDER_MAX 4
+/* A CA that was set up anew loses an order once. */
+#define LOSSES_MAX 3
 #define MINUTE_MS INT64CONST(60000)
 /* The longest time between two questions for an order. */
 #define POLL_MAX_MS (15 * MINUTE_MS)
+/* Orders that wait no longer for their next question stay in memory, as those whose answer is on its way. */
+#define HOLD_MAX_MS 5000
 
 typedef struct Step
 {
@@ -40,11 +44,23 @@ static const Step steps[] = {
 	{"download", cm_step_download_prepare, cm_step_download_apply},
 };
 
+static CmAcmeOrderRow *
+get_order(CmWork *work)
+{
+	MemoryContext old = MemoryContextSwitchTo(work->row_context);
+	CmAcmeOrderRow *order = cm_acme_order_get(work->job.target_id);
+
+	MemoryContextSwitchTo(old);
+	return order;
+}
+
 /* The row, locked; NULL when the order is over (then the job is finished). */
 static const Step *
 load(CmWork *work)
 {
-	work->order = cm_acme_order_get(work->job.target_id);
+	/* Once a transaction: it is locked until then. */
+	if (work->order == NULL)
+		work->order = get_order(work);
 	if (work->order != NULL && strcmp(work->order->certificate_state, "pending") == 0)
 	{
 		for (int i = 0; i < lengthof(steps); i++)
@@ -54,7 +70,7 @@ load(CmWork *work)
 		}
 	}
 	if (work->order != NULL && strcmp(work->order->step, "done") != 0 && strcmp(work->order->step, "failed") != 0)
-		cm_acme_order_end(work->order->id, "failed", NULL);
+		cm_acme_order_end(work->order, "failed", NULL);
 	(void) cm_work_finish(work);
 	return NULL;
 }
@@ -82,14 +98,14 @@ cm_acme_order_apply(CmWork *work)
 	if (step == NULL)
 		return CM_FATE_RELEASED;
 	/* The client is still referenced from the prepare; the account row may have changed. */
-	work->account = cm_acme_account_get(work->order->account_id);
+	work->account = cm_acme_clients_account(work->clients, work->order->account_id);
 	return step->apply(work);
 }
 
 CmFate
 cm_order_step(CmWork *work, const char *step, const char *status)
 {
-	cm_acme_order_set_step(work->order->id, step, status);
+	cm_acme_order_set_step(work->order, step, status);
 	work->job.attempt = 0;
 	return CM_FATE_NEXT;
 }
@@ -102,8 +118,7 @@ cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
 
 	if (strcmp(work->order->step, step) != 0)
 	{
-		cm_acme_order_set_step(work->order->id, step, NULL);
-		work->order->polls = 0;
+		cm_acme_order_set_step(work->order, step, NULL);
 	}
 	else
 	{
@@ -111,12 +126,30 @@ cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
 		/* Where nothing has been signed yet nothing is lost with the order. */
 		if (age_ms > (strcmp(step, "issue") == 0 ? work->account->quirks.processing_max * 60 * MINUTE_MS : ORDER_MAX_MS))
 			return cm_order_failed(work, "the CA did not get on with the order for too long", NULL, true);
-		cm_acme_order_count_poll(work->order->id);
-		work->order->polls++;
+		cm_acme_order_count_poll(work->order);
 	}
-	ms = cm_acme_quirks_poll_ms(&work->account->quirks, work->order->polls, retry_after_s);
+	cm_pace_plan(work, strcmp(step, "issue") == 0 ? CM_WAIT_ISSUED : CM_WAIT_READY, work->order->polls, retry_after_s);
 	/* What has taken hours is not asked for every few seconds. */
-	return cm_work_again(work, Max(ms, Min(age_ms / 16, POLL_MAX_MS)), true);
+	work->poll.delay_ms = Max(work->poll.delay_ms, Min(age_ms / 16, POLL_MAX_MS));
+	if (work->poll.delay_ms > HOLD_MAX_MS)
+	{
+		ms = work->poll.delay_ms;
+		work->poll.delay_ms = 0;
+		return cm_work_again(work, ms, true);
+	}
+	/* Not long: it stays with us, and no other row need be written and read for it. */
+	return CM_FATE_NEXT;
+}
+
+CmFate
+cm_order_validating(CmWork *work)
+{
+	/* A finalize is a question as well, and the last one where the CA validates in the time of a request. */
+	if (!work->account->quirks.optimistic_finalize || work->order->finalize_url == NULL || work->order->finalizes > 0)
+		return cm_order_poll(work, "await", -1);
+	cm_acme_order_set_step(work->order, "finalize", NULL);
+	cm_pace_plan(work, CM_WAIT_READY, 0, -1);
+	return CM_FATE_NEXT;
 }
 
 /* Where an order object of the CA leads to. Its URLs are stored. */
@@ -125,8 +158,9 @@ cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s)
 {
 	const char *problem = said->error != NULL ? said->error->json : NULL;
 
-	cm_acme_order_set_answer(work->order->id, said->status, said->finalize, said->certificate,
+	cm_acme_order_set_answer(work->order, said->status, said->finalize, said->certificate,
 							 said->expires > 0 ? time_t_to_timestamptz((pg_time_t) said->expires) : 0);
+	cm_pace_learn(work, strcmp(said->status, work->poll.learn == CM_WAIT_READY ? "pending" : "processing") != 0);
 	if (strcmp(said->status, "ready") == 0)
 	{
 		int			attempt = work->job.attempt;
@@ -175,7 +209,7 @@ cm_order_failed(CmWork *work, const char *message, const char *problem, bool aga
 	TimestampTz at;
 	int64		id;
 
-	cm_acme_order_end(order->id, "failed", problem);
+	cm_acme_order_end(order, "failed", problem);
 	cm_job_put("acme_cleanup", order->id, GetCurrentTimestamp());
 	if (!again || tried >= ORDER_MAX)
 		return certificate_failed(work, message);
@@ -189,7 +223,10 @@ cm_order_failed(CmWork *work, const char *message, const char *problem, bool aga
 CmFate
 cm_order_gone(CmWork *work)
 {
-	cm_acme_order_forget(work->order->id);
+	/* A CA that loses every order is treated as one that refuses them. */
+	if (work->order->losses >= LOSSES_MAX)
+		return cm_order_failed(work, "the CA does not know its orders any more", NULL, true);
+	cm_acme_order_forget(work->order);
 	return cm_work_retry(work, work->order->certificate_id, "the CA does not know the order any more; a new one is made", -1);
 }
 
@@ -220,12 +257,14 @@ cm_order_refused(CmWork *work, CmOp *op)
 		if (strcmp(type, "accountDoesNotExist") == 0)
 		{
 			cm_acme_account_set_trouble(work->account, "pending", words, true);
+			work->clients->account = NULL;
 			cm_job_put("acme_account", work->account->id, GetCurrentTimestamp());
 			return cm_work_retry(work, order->certificate_id, words, 30);
 		}
 		if (strcmp(type, "userActionRequired") == 0)
 		{
 			cm_acme_account_set_trouble(work->account, "needs_human", words, false);
+			work->clients->account = NULL;
 			cm_job_put("acme_account", work->account->id, cm_after_ms(ORDER_MAX_MS));
 			return cm_work_retry(work, order->certificate_id, words, 300);
 		}

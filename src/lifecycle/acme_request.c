@@ -28,6 +28,23 @@ host_of(const char *san)
 	return pstrdup(host);
 }
 
+int
+cm_acme_covered(char *const *sans, int count, bool *covered)
+{
+	int			found = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		const char *dot = strncmp(sans[i], "DNS:", 4) == 0 && strncmp(sans[i], "DNS:*.", 6) != 0 ? strchr(sans[i] + 4, '.') : NULL;
+
+		covered[i] = false;
+		for (int j = 0; dot != NULL && j < count; j++)
+			covered[i] = covered[i] || (strncmp(sans[j], "DNS:*.", 6) == 0 && strcmp(sans[j] + 5, dot) == 0);
+		found += covered[i];
+	}
+	return found;
+}
+
 void
 cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
 {

@@ -61,7 +61,12 @@ cm_step_authorize_prepare(CmWork *work)
 	for (int i = 0; i < count && i < CM_ACME_MAX_IDENTIFIERS; i++)
 	{
 		if (authorizations[i].status == NULL)
-			cm_work_acme(work, CM_ACME_URL, authorizations[i].url, NULL)->row_id = authorizations[i].id;
+		{
+			CmOp	   *op = cm_work_acme(work, CM_ACME_URL, authorizations[i].url, NULL);
+
+			op->what = "authorization";
+			op->row_id = authorizations[i].id;
+		}
 		pending += is(authorizations[i].status, "pending");
 	}
 	if (work->nops > 0)
@@ -167,7 +172,6 @@ cm_step_present_prepare(CmWork *work)
 		(work->nops == 0 && !ask(work, records, planned, CM_OP_FIND_ZONE, &st)) ||
 		(work->nops == 0 && !cm_dns_side_ops(work, records, planned, false, &st) && work->nops == 0))
 		return dns_trouble(work, &st, -1);
-	cm_acme_certificate_message(work->order->certificate_id, "writing TXT records");
 	return CM_FATE_IO;
 }
 
@@ -233,7 +237,7 @@ not_yet(CmWork *work, const char *words, int64 patience_us, int64 retry_after_s)
 		return cm_order_failed(work, words, NULL, true);
 	if (retry_after_s >= 0)
 		ms = Max(ms, Min(retry_after_s * 1000, RETRY_AFTER_MAX_MS));
-	cm_acme_order_count_poll(work->order->id);
+	cm_acme_order_count_poll(work->order);
 	cm_acme_certificate_message(work->order->certificate_id, words);
 	return cm_work_again(work, ms, true);
 }
@@ -399,16 +403,18 @@ cm_step_challenge_prepare(CmWork *work)
 		if (authorizations[i].posted)
 		{
 			op = cm_work_acme(work, CM_ACME_URL, authorizations[i].url, NULL);
+			op->what = "authorization";
 			op->tag = TAG_ASK;
 		}
 		else
 		{
 			op = cm_work_acme(work, CM_ACME_URL, authorizations[i].challenge_url, "{}");
+			op->what = "challenge";
 			cm_acme_authorization_set_posted(authorizations[i].id, true);
 		}
 		op->row_id = authorizations[i].id;
 	}
-	return work->nops > 0 ? CM_FATE_IO : cm_order_poll(work, "await", -1);
+	return work->nops > 0 ? CM_FATE_IO : cm_order_validating(work);
 }
 
 /* An authorization whose challenge may have been posted. */

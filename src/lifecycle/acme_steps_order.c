@@ -9,7 +9,9 @@
 #include "lifecycle/notify.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
+#include "store/acme_renewal_info.h"
 #include "utils/timestamp.h"
+#include "x509/certificate.h"
 
 /* A leaf with its issuers; chains of big keys have some 20 KiB. */
 #define CHAIN_MAX (1024 * 1024)
@@ -19,6 +21,72 @@
 
 /* ---- newOrder ---- */
 
+/* How often an order looks whether the one with the same names is through. */
+#define TWIN_MS 10000
+
+#define TAG_REPLACES 1
+
+/*
+ * What the order replaces, or NULL. Sent once: whatever comes back but an
+ * order, the next newOrder goes without. A CA that made the order and whose
+ * answer was lost would refuse a second one with "replaces", and gives the
+ * first one to the same request without it.
+ */
+static const char *
+replaces(CmAcmeOrderRow *order)
+{
+	CmBuf	   *id = cm_own_buf(0);
+	CmCertificate cert;
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		der;
+
+	if (order->renewed_from == 0 || order->replaces_sent)
+		return NULL;
+	der = cm_renewal_info_replaceable(order->renewed_from, order->ca_id);
+	if (der.len == 0 || !cm_certificate_parse(der, &cert, &st) || !cm_acme_certificate_id(cert.authority_key_id, cert.serial, id, &st))
+		return NULL;
+	cm_acme_order_set_replaces(order, cm_buf_cstr(id), true);
+	return order->replaces;
+}
+
+/*
+ * The CA does not give this account that profile (Let's Encrypt says
+ * "unauthorized" of profiles for listed accounts). One that is only preferred
+ * is left out of the next newOrder.
+ */
+#define WITHOUT_PROFILE 1
+
+static bool
+profile_refused(CmWork *work, const CmOp *op)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmJson	   *config;
+	const char *policy;
+	bool		refused = strcmp(op->reply.problem_type, "invalidProfile") == 0 || strcmp(op->reply.problem_type, "unauthorized") == 0;
+
+	if (!refused || op->reply.status.code != CM_REFUSED || (work->variant & WITHOUT_PROFILE))
+		return false;
+	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
+	policy = cm_json_get_string(config, "profile_policy");
+	if (cm_json_get_string(config, "profile") == NULL || policy == NULL || strcmp(policy, "preferred") != 0)
+		return false;
+	work->variant |= WITHOUT_PROFILE;
+	cm_acme_certificate_message(work->order->certificate_id, "the CA does not give its preferred profile; ordered without a profile");
+	return true;
+}
+
+/* It was sent with "replaces" and brought no order. */
+static CmFate
+without_replaces(CmWork *work, CmOp *op)
+{
+	/* Too many requests: it was not looked at. */
+	if (op->reply.status.code == CM_LIMIT)
+		cm_acme_order_set_replaces(work->order, NULL, false);
+	else if (strcmp(op->reply.problem_type, "accountDoesNotExist") != 0)
+		return CM_FATE_NEXT;
+	return cm_order_refused(work, op);
+}
+
 CmFate
 cm_step_new_order_prepare(CmWork *work)
 {
@@ -27,19 +95,31 @@ cm_step_new_order_prepare(CmWork *work)
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf	   *payload = cm_own_buf(0);
 	CmJson	   *config;
+	const char *replacing;
+	int64		twin;
+	CmOp	   *op;
 
 	if (order->url != NULL)
 		return cm_order_step(work, "authorize", NULL);
+	/* The CA would give us the order of the other one: two CSRs for one order. */
+	if (work->account->quirks.order_reuse && (twin = cm_acme_order_twin(order)) != 0)
+	{
+		cm_acme_certificate_message(order->certificate_id, psprintf("waits until certificate %lld, which has the same names, is through", (long long) twin));
+		return cm_work_again(work, TWIN_MS, true);
+	}
 	for (int i = 0; i < order->identifier_count; i++)
 	{
 		ids[i].type = "dns";
 		ids[i].value = order->identifiers[i];
 	}
+	replacing = replaces(order);
 	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
-	if (!cm_acme_new_order_payload(ids, order->identifier_count, cm_json_get_string(config, "profile"), NULL, payload, &st))
+	if (!cm_acme_new_order_payload(ids, order->identifier_count, work->variant & WITHOUT_PROFILE ? NULL : cm_json_get_string(config, "profile"), replacing, payload, &st))
 		return cm_order_failed(work, cm_status_words(&st), NULL, false);
-	(void) cm_work_acme(work, CM_ACME_NEW_ORDER, NULL, pstrdup(cm_buf_cstr(payload)));
-	cm_acme_certificate_message(order->certificate_id, psprintf("asking CA \"%s\" for an order", work->account->ca_name));
+	op = cm_work_acme(work, CM_ACME_NEW_ORDER, NULL, pstrdup(cm_buf_cstr(payload)));
+	op->tag = replacing != NULL ? TAG_REPLACES : 0;
+	/* The authorizations are read all at once. */
+	op->request.followers = order->identifier_count;
 	return CM_FATE_IO;
 }
 
@@ -51,6 +131,10 @@ cm_step_new_order_apply(CmWork *work)
 	CmAcmeOrder said;
 	CmStatus	st = CM_STATUS_INIT;
 
+	if (op->reply.status.code != CM_OK && op->tag == TAG_REPLACES)
+		return without_replaces(work, op);
+	if (profile_refused(work, op))
+		return CM_FATE_NEXT;
 	if (op->reply.status.code != CM_OK)
 		return cm_order_refused(work, op);
 	if (op->reply.location[0] == '\0' || !cm_acme_order_parse(cm_reply_body(&op->reply), &said, &st))
@@ -61,7 +145,7 @@ cm_step_new_order_apply(CmWork *work)
 		return cm_order_refused(work, op);
 	}
 	/* Boulder gives the same open order again for the same names: the other certificate has it now. */
-	if (!cm_acme_order_set_url(order->id, order->account_id, op->reply.location))
+	if (!cm_acme_order_set_url(order, op->reply.location))
 		return cm_work_retry(work, order->certificate_id, "the CA gave an order that another certificate with these names uses", 30);
 	/* Finalized before we asked: its certificate is for a key of before (a restored database), and the next order is another one. */
 	if (strcmp(said.status, "valid") == 0)
@@ -70,7 +154,7 @@ cm_step_new_order_apply(CmWork *work)
 		cm_acme_authorization_put(order->id, said.authorizations[i]);
 	if (strcmp(said.status, "pending") != 0)
 		return cm_order_by_status(work, &said, op->reply.retry_after);
-	cm_acme_order_set_answer(order->id, said.status, said.finalize, said.certificate,
+	cm_acme_order_set_answer(order, said.status, said.finalize, said.certificate,
 							 said.expires > 0 ? time_t_to_timestamptz((pg_time_t) said.expires) : 0);
 	return cm_order_step(work, "authorize", NULL);
 }
@@ -78,9 +162,13 @@ cm_step_new_order_apply(CmWork *work)
 /* ---- waiting ---- */
 
 static CmFate
-ask_order(CmWork *work)
+ask_order(CmWork *work, const char *message)
 {
-	(void) cm_work_acme(work, CM_ACME_URL, work->order->url, NULL);
+	/* Said when it takes longer than usual: what lasts for milliseconds nobody reads. */
+	if (work->order->polls > 0)
+		cm_acme_certificate_message(work->order->certificate_id, message);
+	cm_work_acme(work, CM_ACME_URL, work->order->url, NULL)->delay_ms = work->poll.delay_ms;
+	work->poll.delay_ms = 0;
 	return CM_FATE_IO;
 }
 
@@ -120,13 +208,15 @@ cm_step_await_prepare(CmWork *work)
 	int			count;
 
 	if (!is_invalid(work))
-	{
-		cm_acme_certificate_message(work->order->certificate_id, "the CA is checking the names");
-		return ask_order(work);
-	}
+		return ask_order(work, "the CA is checking the names");
 	authorizations = cm_acme_authorization_list(work->order->id, &count);
 	for (int i = 0; i < count && i < CM_ACME_MAX_IDENTIFIERS; i++)
-		cm_work_acme(work, CM_ACME_URL, authorizations[i].url, NULL)->row_id = authorizations[i].id;
+	{
+		CmOp	   *op = cm_work_acme(work, CM_ACME_URL, authorizations[i].url, NULL);
+
+		op->what = "authorization";
+		op->row_id = authorizations[i].id;
+	}
 	if (count == 0)
 		return cm_order_failed(work, "the CA says that the order is invalid and not why", NULL, true);
 	return CM_FATE_IO;
@@ -166,8 +256,7 @@ cm_step_await_apply(CmWork *work)
 CmFate
 cm_step_issue_prepare(CmWork *work)
 {
-	cm_acme_certificate_message(work->order->certificate_id, "the CA is signing the certificate");
-	return ask_order(work);
+	return ask_order(work, "the CA is signing the certificate");
 }
 
 CmFate
@@ -199,8 +288,12 @@ cm_step_finalize_prepare(CmWork *work)
 	if (!cm_acme_finalize_payload(cm_acme_certificate_csr(order->certificate_id), payload, &st))
 		return cm_order_failed(work, cm_status_words(&st), NULL, false);
 	/* Laws L1 and L3: that we asked is committed before we ask; the CSR was long before. */
-	cm_acme_order_set_step(order->id, "finalize", "finalizing");
+	cm_acme_order_set_step(order, "finalize", "finalizing");
+	order->finalizes++;
 	op = cm_work_acme(work, CM_ACME_URL, order->finalize_url, pstrdup(cm_buf_cstr(payload)));
+	op->what = "finalize";
+	op->delay_ms = work->poll.delay_ms;
+	work->poll.delay_ms = 0;
 	op->request.timeout_ms = work->account->quirks.finalize_timeout;
 	return CM_FATE_IO;
 }
@@ -213,8 +306,12 @@ cm_step_finalize_apply(CmWork *work)
 	/* The order is unharmed; it says itself where it is. */
 	if (op->tag != TAG_ASK && op->reply.status.code == CM_REFUSED && strcmp(op->reply.problem_type, "orderNotReady") == 0)
 	{
-		cm_acme_order_set_step(work->order->id, "await", "pending");
-		return cm_order_refused(work, op);
+		cm_acme_order_set_step(work->order, "await", "pending");
+		/* Asked at a guess, not ready is a matter of milliseconds. A CA that says "ready" and is not, time after time, is another matter. */
+		if (!work->account->quirks.optimistic_finalize || work->order->finalizes > 1)
+			return cm_order_refused(work, op);
+		cm_pace_learn(work, false);
+		return cm_order_poll(work, "await", op->reply.retry_after);
 	}
 	/* The order is asked for next, as after a lost answer. */
 	if (op->tag != TAG_ASK && op->reply.code == 404)
@@ -224,30 +321,44 @@ cm_step_finalize_apply(CmWork *work)
 
 /* ---- download ---- */
 
-CmFate
-cm_step_download_prepare(CmWork *work)
-{
-	CmOp	   *op;
+#define TAG_ALTERNATE 2
 
-	if (work->order->certificate_url == NULL)
-		return cm_order_poll(work, "issue", -1);
-	op = cm_work_acme(work, CM_ACME_URL, work->order->certificate_url, NULL);
+/* A download that is asked for; big chains are refused while they come in. */
+static CmOp *
+ask_chain(CmWork *work, const char *what, const char *url)
+{
+	CmOp	   *op = cm_work_acme(work, CM_ACME_URL, url, NULL);
+
+	op->what = what;
 	op->request.accept = "application/pem-certificate-chain";
 	op->request.max_body = CHAIN_MAX;
-	cm_acme_certificate_message(work->order->certificate_id, "downloading the certificate");
-	return CM_FATE_IO;
+	return op;
 }
 
 CmFate
-cm_step_download_apply(CmWork *work)
+cm_step_download_prepare(CmWork *work)
 {
-	CmOp	   *op = work->ops[0];
+	if (work->order->certificate_url == NULL)
+		return cm_order_poll(work, "issue", -1);
+	if (work->alternates != NULL)
+	{
+		for (char **url = work->alternates; *url != NULL; url++)
+			ask_chain(work, "alternate", *url)->tag = TAG_ALTERNATE;
+		work->alternates = NULL;
+	}
+	else
+		ask_chain(work, "certificate", work->order->certificate_url);
+	return CM_FATE_IO;
+}
+
+/* Checked and stored, or why not. */
+static CmFate
+take_chain(CmWork *work, CmSlice body)
+{
 	CmAcmeOrderRow *order = work->order;
 	CmStatus	st = CM_STATUS_INIT;
 
-	if (op->reply.status.code != CM_OK)
-		return cm_order_refused(work, op);
-	if (!cm_acme_accept(order, cm_reply_body(&op->reply), &st))
+	if (!cm_acme_accept(order, body, &st))
 	{
 		char	   *words = psprintf("the CA's certificate was not accepted: %s", cm_status_words(&st));
 
@@ -256,8 +367,29 @@ cm_step_download_apply(CmWork *work)
 			return cm_order_failed(work, words, NULL, false);
 		return cm_work_retry(work, order->certificate_id, words, -1);
 	}
-	cm_acme_order_end(order->id, "done", NULL);
+	cm_acme_order_end(order, "done", NULL);
 	cm_job_put("acme_cleanup", order->id, GetCurrentTimestamp());
+	if (work->account->quirks.ari)
+		cm_job_put("acme_renewal_info", order->certificate_id, GetCurrentTimestamp());
+	if (order->renewed_from != 0)
+		cm_renewal_info_replaced(order->renewed_from);
 	cm_notify(order->renewed_from != 0 ? "renewed" : "issued", order->certificate_id, order->subscriber_id);
 	return cm_work_finish(work);
+}
+
+CmFate
+cm_step_download_apply(CmWork *work)
+{
+	CmOp	   *op = work->ops[0];
+	CmStatus	st = CM_STATUS_INIT;
+	CmJson	   *config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
+	const char *wanted = cm_json_get_string(config, "preferred_chain");
+
+	if (op->tag == TAG_ALTERNATE)
+		return take_chain(work, cm_acme_chain_choose(work, wanted != NULL ? wanted : ""));
+	if (op->reply.status.code != CM_OK)
+		return cm_order_refused(work, op);
+	if (wanted != NULL && !cm_acme_chain_preferred(cm_reply_body(&op->reply), wanted) && cm_acme_chain_more(work, op))
+		return CM_FATE_NEXT;
+	return take_chain(work, cm_reply_body(&op->reply));
 }

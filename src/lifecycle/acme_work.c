@@ -15,6 +15,7 @@
 #include "lifecycle/challenge.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
+#include "store/acme_exchange.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -48,6 +49,7 @@ cm_work_op(CmWork *work, CmOpKind kind)
 	cm_buf_init(&op->reply.body, 0);
 	cm_buf_init(&op->reply.headers, 0);
 	op->reply.retry_after = -1;
+	op->reply.elapsed_ms = -1;
 	op->dns.retry_after = -1;
 	own->object = op;
 	op->work = work;
@@ -55,6 +57,24 @@ cm_work_op(CmWork *work, CmOpKind kind)
 	work->ops[work->nops++] = op;
 	MemoryContextSwitchTo(old);
 	return op;
+}
+
+static const char *
+target_name(const CmWork *work, CmAcmeTarget target)
+{
+	switch (target)
+	{
+		case CM_ACME_NEW_ACCOUNT:
+			return "newAccount";
+		case CM_ACME_NEW_ORDER:
+			return "newOrder";
+		case CM_ACME_REVOKE_CERT:
+			return "revokeCert";
+		case CM_ACME_DIRECTORY:
+			return "directory";
+		default:
+			return strcmp(work->job.kind, "acme_order") == 0 ? "order" : "account";
+	}
 }
 
 CmOp *
@@ -68,8 +88,11 @@ cm_work_acme(CmWork *work, CmAcmeTarget target, const char *url, const char *pay
 	op->request.key = work->client->key;
 	/* A copy: an operation that is sent later outlives the row. */
 	op->request.kid = work->account->url != NULL ? MemoryContextStrdup(work->step_context, work->account->url) : NULL;
+	op->what = target_name(work, target);
 	return op;
 }
+
+static void start_op(CmOp *op);
 
 static void
 answered(CmOp *op)
@@ -123,6 +146,15 @@ dns_call(CmOp *op)
 }
 
 static void
+delay_over(void *arg)
+{
+	CmOp	   *op = arg;
+
+	op->delay_ms = 0;
+	start_op(op);
+}
+
+static void
 start_op(CmOp *op)
 {
 	CmWork	   *work = op->work;
@@ -130,6 +162,8 @@ start_op(CmOp *op)
 	CmStatus	st = CM_STATUS_INIT;
 	bool		started = false;
 
+	if (op->delay_ms > 0 && cm_timer_start(call.loop, op->delay_ms, delay_over, op) != NULL)
+		return;
 	switch (op->kind)
 	{
 		case CM_OP_ACME:
@@ -197,8 +231,6 @@ new_step(CmWork *work)
 {
 	drop_client(work);
 	work->nops = 0;
-	work->account = NULL;
-	work->order = NULL;
 	work->sides = NULL;
 	MemoryContextReset(work->step_context);
 }
@@ -211,7 +243,8 @@ cm_work_create(MemoryContext parent, const CmJobRow *job, CmAcmeClients *clients
 
 	work->job = *job;
 	work->context = context;
-	work->step_context = AllocSetContextCreate(context, "certmgr step", ALLOCSET_DEFAULT_SIZES);
+	work->step_context = AllocSetContextCreate(context, "certmgr step", ALLOCSET_SMALL_SIZES);
+	work->row_context = AllocSetContextCreate(context, "certmgr rows", ALLOCSET_SMALL_SIZES);
 	work->clients = clients;
 	return work;
 }
@@ -236,6 +269,7 @@ static const Kind kinds[] = {
 	{"acme_cleanup", cm_acme_cleanup_prepare, cm_acme_cleanup_apply},
 	{"acme_revoke", cm_acme_revoke_prepare, cm_acme_revoke_apply},
 	{"dns_check", cm_dns_check_prepare, cm_dns_check_apply},
+	{"acme_renewal_info", cm_acme_renewal_info_prepare, cm_acme_renewal_info_apply},
 };
 
 static const Kind *
@@ -250,6 +284,46 @@ kind_of(const CmWork *work)
 	return NULL;
 }
 
+static void
+keep_exchange(const CmOp *op)
+{
+	const CmWork *work = op->work;
+	CmAcmeExchange row = {0};
+
+	row.account_id = work->client->account_id;
+	if (strcmp(work->job.kind, "acme_order") == 0)
+		row.order_id = work->job.target_id;
+	else if (strcmp(work->job.kind, "acme_account") != 0)
+		row.certificate_id = work->job.target_id;
+	row.method = op->request.target == CM_ACME_RENEWAL_INFO ? "GET" : "POST";
+	row.kind = op->what;
+	row.ms = -1;
+	row.status = 400;
+	strlcpy(row.problem, "badNonce", sizeof(row.problem));
+	for (int i = 0; i < op->reply.bad_nonces; i++)
+		cm_acme_exchange_add(&row);
+	row.problem[0] = '\0';
+	row.status = 404;
+	if (op->reply.after_404)
+		cm_acme_exchange_add(&row);
+	row.ms = (int) op->reply.elapsed_ms;
+	row.status = op->reply.code;
+	strlcpy(row.problem, op->reply.problem_type, sizeof(row.problem));
+	cm_acme_exchange_add(&row);
+}
+
+/* What was asked and answered goes into the ledger, whatever becomes of it here. */
+static void
+keep_exchanges(CmWork *work)
+{
+	for (int i = 0; i < work->nops; i++)
+	{
+		/* Without a time nothing was sent. */
+		if (work->ops[i]->kind == CM_OP_ACME && work->ops[i]->answered && work->ops[i]->reply.elapsed_ms >= 0)
+			keep_exchange(work->ops[i]);
+	}
+}
+
 bool
 cm_work_advance(CmWork *work)
 {
@@ -257,8 +331,11 @@ cm_work_advance(CmWork *work)
 	MemoryContext old = MemoryContextSwitchTo(work->step_context);
 	CmFate		fate = CM_FATE_NEXT;
 
+	work->order = NULL;
+	MemoryContextReset(work->row_context);
+	keep_exchanges(work);
 	/* Law L5: an outcome counts only under the lease it was claimed with. */
-	if (!cm_job_hold(&work->job, cm_after_ms(CM_LEASE_MS)))
+	if (!cm_job_hold(&work->job, cm_after_ms(CM_LEASE_MS / 2), cm_after_ms(CM_LEASE_MS)))
 		fate = CM_FATE_RELEASED;
 	else if (work->nops > 0)
 		fate = kind->apply(work);
@@ -268,6 +345,10 @@ cm_work_advance(CmWork *work)
 		new_step(work);
 		fate = kind->prepare(work);
 	}
+	if (work->order != NULL)
+		cm_acme_order_save(work->order);
+	else
+		work->clients->account = NULL;	/* a job about the account itself may have changed it */
 	MemoryContextSwitchTo(old);
 	return fate == CM_FATE_IO;
 }
@@ -349,7 +430,7 @@ cm_work_load_account(CmWork *work, int64 account_id)
 		cm_work_crashed(work, cm_status_words(&st));
 		return false;
 	}
-	work->account = cm_acme_account_get(account_id);
+	work->account = cm_acme_clients_account(work->clients, account_id);
 	if (work->account == NULL)
 	{
 		cm_work_finish(work);

@@ -18,6 +18,31 @@
 #include "store/dns_record.h"
 #include "store/job.h"
 
+/* What an order waits for. */
+typedef enum CmWait
+{
+	CM_WAIT_NOTHING,
+	CM_WAIT_READY,				/* from the challenges to an order that is ready */
+	CM_WAIT_ISSUED,				/* from finalize to the certificate */
+	CM_WAITS
+} CmWait;
+
+/* A question for an order, to be sent after a time. */
+typedef struct CmPoll
+{
+	int64		delay_ms;
+	CmWait		learn;			/* how it ends is learned from, by acme_pace.c */
+	int			generation;		/* of the pace by which it was timed */
+} CmPoll;
+
+/* How long a CA takes for something, as it has been lately. */
+typedef struct CmPace
+{
+	double		ms;				/* 0: not known */
+	int			generation;		/* changes with it */
+	bool		met;			/* it has been too short once, so it is about right */
+} CmPace;
+
 /* A CA as this engine talks to it: session, account key. Lives in the engine's memory. */
 typedef struct CmAcmeClient
 {
@@ -28,6 +53,7 @@ typedef struct CmAcmeClient
 	char	   *config;			/* as it was when this was made */
 	CmAcmeSession *session;
 	CmKey	   *key;
+	CmPace		paces[CM_WAITS];
 	int			refs;			/* jobs that use it */
 	bool		stale;
 } CmAcmeClient;
@@ -37,6 +63,8 @@ typedef struct CmAcmeClients
 	MemoryContext context;
 	CmLoop	   *loop;
 	CmAcmeClient *first;
+	MemoryContext turn_context;
+	CmAcmeAccountRow *account;	/* the one that was read last in this transaction */
 } CmAcmeClients;
 
 typedef enum CmOpKind
@@ -72,6 +100,8 @@ typedef struct CmOp
 	/* ACME */
 	CmAcmeRequest request;
 	const char *challenge_type; /* of the authorization asked for; NULL: what its row or its CA says */
+	const char *what;			/* for the ledger of exchanges: "order", "finalize" ... */
+	int64		delay_ms;		/* sent after this time */
 	/* DNS */
 	const CmDns01Provider *provider;
 	int64		provider_id;
@@ -101,6 +131,7 @@ struct CmWork
 	CmJobRow	job;
 	MemoryContext context;
 	MemoryContext step_context; /* of the operations and rows of one step */
+	MemoryContext row_context;	/* of the order's row, which is read once a transaction */
 	CmAcmeClients *clients;
 	CmAcmeClient *client;
 	CmAcmeAccountRow *account;
@@ -109,6 +140,10 @@ struct CmWork
 	CmOp	   *ops[CM_WORK_MAX_OPS];
 	int			nops;
 	int			remaining;		/* not answered yet */
+	int			variant;		/* of the job's kind: in which way it asks */
+	CmSlice		chain;			/* what was downloaded first, while alternates are */
+	char	  **alternates;		/* their URLs, NULL at the end; or NULL */
+	CmPoll		poll;			/* the question for the order that is to be sent next, or is under way */
 	void		(*on_finished) (CmWork *work);	/* the engine: all answered; called on the loop, must not throw */
 	void	   *engine;
 };
@@ -136,15 +171,19 @@ extern void cm_work_free(CmWork *work);
 
 /* acme_client.c. Throws when the account key cannot be opened. The session is that of the account's CA. */
 extern CmAcmeClient *cm_acme_client_get(CmAcmeClients *clients, const CmAcmeAccountRow *account);
+/* A transaction begins: what was read in the last one is forgotten. */
+extern void cm_acme_clients_turn(CmAcmeClients *clients, MemoryContext context);
+/* The row of an account, read once a transaction when many orders of it are at work. NULL when it is gone. */
+extern CmAcmeAccountRow *cm_acme_clients_account(CmAcmeClients *clients, int64 account_id);
 extern void cm_acme_clients_close(CmAcmeClients *clients);	/* after the loop is gone, or before: sessions are destroyed */
 
 /* ---- for the steps ---- */
 
-/* A lease outlasts every operation: 120 s for finalize, 10 bad nonces included. */
-#define CM_LEASE_MS INT64CONST(300000)
+/* What is left of a lease, half of it at least, outlasts every operation: 240 s for finalize at most, 10 bad nonces included. */
+#define CM_LEASE_MS INT64CONST(600000)
 
 extern CmOp *cm_work_op(CmWork *work, CmOpKind kind);	/* a new one, in the step's context */
-/* An ACME request of this work's account: payload NULL = POST-as-GET. */
+/* An ACME request of this work's account: payload NULL = POST-as-GET. Its name in the ledger of exchanges is that of the target; for a URL, say op->what. */
 extern CmOp *cm_work_acme(CmWork *work, CmAcmeTarget target, const char *url, const char *payload);
 /* Account row and client; false (job released) when they cannot be had. */
 extern bool cm_work_load_account(CmWork *work, int64 account_id);
@@ -184,14 +223,22 @@ extern CmFate cm_acme_order_prepare(CmWork *work);
 extern CmFate cm_acme_order_apply(CmWork *work);
 extern CmFate cm_acme_cleanup_prepare(CmWork *work);
 extern CmFate cm_acme_cleanup_apply(CmWork *work);
+extern CmFate cm_acme_renewal_info_prepare(CmWork *work);
+extern CmFate cm_acme_renewal_info_apply(CmWork *work);
 extern CmFate cm_acme_revoke_prepare(CmWork *work);
 extern CmFate cm_acme_revoke_apply(CmWork *work);
 extern CmFate cm_dns_check_prepare(CmWork *work);
 extern CmFate cm_dns_check_apply(CmWork *work);
 
+/* acme_pace.c: when the n-th question (from 0) is asked, and what its answer teaches. */
+extern void cm_pace_plan(CmWork *work, CmWait wait, int polls, int64 retry_after_s);	/* into work->poll */
+extern void cm_pace_learn(CmWork *work, bool in_time);
+
 /* acme_order.c, for the files of its steps. */
 extern CmFate cm_order_step(CmWork *work, const char *step, const char *status);	/* and on with it right now */
 extern CmFate cm_order_poll(CmWork *work, const char *step, int64 retry_after_s);	/* later, in this or that step */
+/* The challenges are answered: what is asked next, after which time. */
+extern CmFate cm_order_validating(CmWork *work);
 extern CmFate cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s);
 extern CmFate cm_order_refused(CmWork *work, CmOp *op);	/* an answer that is no success */
 extern CmFate cm_order_gone(CmWork *work);	/* a 404: another one with the same key and CSR, since none was issued that we could still get */
@@ -223,6 +270,11 @@ extern CmFate cm_step_download_apply(CmWork *work);
 
 /* acme_issued.c: checks the CA's answer and stores it. False: not acceptable. */
 extern bool cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st);
+
+/* acme_chain.c: the chain that the CA's configuration prefers. */
+extern bool cm_acme_chain_preferred(CmSlice body, const char *wanted);
+extern bool cm_acme_chain_more(CmWork *work, const CmOp *op);	/* keeps it; false: the CA offers no other */
+extern CmSlice cm_acme_chain_choose(CmWork *work, const char *wanted);	/* of the alternates that were fetched, or the one that was kept */
 
 /* A renewal that failed: the old certificate is tried again, so that automation goes on. */
 extern void cm_renewal_failed(int64 certificate_id, const char *message);

@@ -127,6 +127,38 @@ put_private(const CmWanted *w, CmIssuer *issuer, const CmSubjectKey *key, int64 
 
 /* ---- the external CA ---- */
 
+/* The same without names that a wildcard covers; message says so. A CSR that somebody brings has its names already. */
+static const CmWanted *
+without_covered(const CmWanted *w, const char **message)
+{
+	bool	   *covered = palloc0(sizeof(bool) * Max(w->san_count, 1));
+	CmBuf	   *sans = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	StringInfoData left_out;
+	CmWanted   *less;
+
+	if (w->csr.len > 0 || cm_acme_covered(w->san_list, w->san_count, covered) == 0)
+		return w;
+	less = palloc(sizeof(CmWanted));
+	*less = *w;
+	less->san_list = palloc(sizeof(char *) * w->san_count);
+	less->san_count = 0;
+	initStringInfo(&left_out);
+	for (int i = 0; i < w->san_count; i++)
+	{
+		if (covered[i])
+			appendStringInfo(&left_out, "%s%s", left_out.len > 0 ? ", " : "", w->san_list[i]);
+		else if (!cm_san_parse(w->san_list[i], sans, &st))
+			cm_throw(&st, NULL);
+		else
+			less->san_list[less->san_count++] = w->san_list[i];
+	}
+	less->sans = cm_slice(sans->data, sans->len);
+	less->sans_text = cm_datum_text_array(less->san_list, less->san_count);
+	*message = psprintf("%s; left out, since a wildcard covers it: %s", *message, left_out.data);
+	return less;
+}
+
 static void
 put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key, int64 id, TimestampTz now)
 {
@@ -134,9 +166,11 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	CmBodyNew	body = {0};
 	CmBuf	   *csr = cm_own_buf(0);
 	CmStatus	st = CM_STATUS_INIT;
+	const char *message = "ordered: certmgr.order_status shows how far the worker is";
 	struct CmInserter *writer;
 	CmOwnerScope scope;
 
+	w = without_covered(w, &message);
 	cm_wanted_check_external(w);
 	cm_wanted_ask(w, issuer->name, NULL);
 	/* The request names what is wanted by subjectAltName alone; the CA sets subject and usages. */
@@ -155,7 +189,7 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	row.created_at = now;
 	row.requested_by = w->actor;
 	row.renewed_from = w->renewed_from;
-	row.status_message = "ordered: the worker asks the CA after commit";
+	row.status_message = message;
 	row.template_id = w->template ? w->template->id : 0;
 	row.action = w->renewed_from ? "renew" : "issue";
 	cm_certificate_put(&row);

@@ -14,7 +14,8 @@ char	   *cm_guc_allowed_networks;
 int			cm_guc_max_databases = 64;
 int			cm_guc_worker_idle_timeout = 30;
 bool		cm_guc_worker_enabled = true;
-int			cm_guc_max_orders = 200;
+int			cm_guc_max_orders = 1000;
+int			cm_guc_exchange_retention = 30 * 24 * 60;
 bool		cm_guc_notify_issue = false;
 
 static int	generation = 1;
@@ -80,7 +81,10 @@ cm_guc_define(bool (*network_ok) (const char *list, char *why, size_t whysize))
 							"Short, so that it does not stand in the way of DROP DATABASE and the like.",
 							&cm_guc_worker_idle_timeout, 30, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("certmgr.max_orders_in_flight", "How many jobs a worker has in flight at once.", NULL,
-							&cm_guc_max_orders, 200, 1, 2000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+							&cm_guc_max_orders, 1000, 1, 2000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("certmgr.acme_exchange_retention", "How long rows of certmgr.acme_exchange are kept.", NULL,
+							&cm_guc_exchange_retention, 30 * 24 * 60, 60, 5256000, PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
 
 	/* NOTIFY takes one cluster-wide lock until the commit is durable: a private CA that issues thousands a second must be able to do without. */
 	DefineCustomBoolVariable("certmgr.notify_issue", "Sends NOTIFY for certificates that a session issues from a private CA.",

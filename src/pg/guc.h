@@ -12,6 +12,7 @@ extern int	cm_guc_max_databases;
 extern int	cm_guc_worker_idle_timeout;
 extern bool cm_guc_worker_enabled;
 extern int	cm_guc_max_orders;
+extern int	cm_guc_exchange_retention;
 extern bool cm_guc_notify_issue;
 
 /* From _PG_init. network_ok says whether a text is a list of networks (floor 3 knows, this floor must not). */

@@ -84,7 +84,7 @@ bool
 cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out)
 {
 	static CmQuery get = {
-		"SELECT c.ca_id, b.der, c.revocation_reason FROM certmgr.certificate c JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
+		"SELECT c.ca_id, b.der, c.revocation_reason, c.not_after, b.sealed_key FROM certmgr.certificate c JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
 		" WHERE c.id = $1 AND b.der IS NOT NULL",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&get, (Datum[]) {Int64GetDatum(id)}, NULL);
@@ -94,6 +94,8 @@ cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out)
 	out->ca_id = cm_rows_int64(&rows, 0, 0);
 	out->der = cm_rows_slice(&rows, 0, 1);
 	out->reason = cm_rows_text(&rows, 0, 2);
+	out->not_after = cm_rows_time(&rows, 0, 3, 0);
+	out->sealed_key = cm_rows_slice(&rows, 0, 4);
 	return true;
 }
 

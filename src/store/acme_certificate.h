@@ -42,6 +42,8 @@ typedef struct CmAcmeRevocation
 	int64		ca_id;
 	CmSlice		der;
 	char	   *reason;			/* name of RFC 5280 5.3.1, or NULL */
+	TimestampTz not_after;
+	CmSlice		sealed_key;		/* empty: not here */
 } CmAcmeRevocation;
 
 extern bool cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out);

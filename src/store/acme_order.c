@@ -13,7 +13,7 @@ cm_acme_order_get(int64 id)
 {
 	static CmQuery get = {
 		"SELECT o.id, o.certificate_id, o.account_id, o.step, o.identifiers, o.status, o.url, o.finalize_url, o.certificate_url, o.step_since, o.polls, o.created_at,"
-		" c.state, c.subscriber_id, c.renewed_from, c.ca_id"
+		" c.state, c.subscriber_id, c.renewed_from, c.ca_id, o.expires, o.finished_at, o.replaces, o.replaces_sent, o.finalizes, o.losses"
 		" FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id WHERE o.id = $1 FOR NO KEY UPDATE OF o",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&get, (Datum[]) {Int64GetDatum(id)}, NULL);
@@ -38,6 +38,13 @@ cm_acme_order_get(int64 id)
 	row->subscriber_id = cm_rows_int64(&rows, 0, 13);
 	row->renewed_from = cm_rows_int64(&rows, 0, 14);
 	row->ca_id = cm_rows_int64(&rows, 0, 15);
+	row->expires = cm_rows_time(&rows, 0, 16, 0);
+	row->finished_at = cm_rows_time(&rows, 0, 17, 0);
+	row->replaces = cm_rows_text(&rows, 0, 18);
+	row->replaces_sent = cm_rows_bool(&rows, 0, 19);
+	row->finalizes = DatumGetInt32(cm_rows_value(&rows, 0, 20));
+	row->losses = DatumGetInt32(cm_rows_value(&rows, 0, 21));
+	row->context = CurrentMemoryContext;
 	return row;
 }
 
@@ -53,75 +60,111 @@ cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identi
 	return cm_rows_int64(&rows, 0, 0);
 }
 
-void
-cm_acme_order_set_step(int64 id, const char *step, const char *status)
+/* Into the row, whose memory outlives the step's. NULL: left as it is. */
+static void
+take(CmAcmeOrderRow *order, char **field, const char *value)
 {
-	static CmQuery set = {
-		"UPDATE certmgr.acme_order SET step = $2, status = COALESCE($3, status), polls = 0, step_since = pg_catalog.clock_timestamp() WHERE id = $1",
-		3, {INT8OID, TEXTOID, TEXTOID}};
-
-	cm_query(&set, (Datum[]) {Int64GetDatum(id), cm_datum_text(step), cm_datum_text(status)}, (bool[]) {false, false, status == NULL});
+	if (value == NULL)
+		return;
+	*field = MemoryContextStrdup(order->context, value);
+	order->changed = true;
 }
 
 void
-cm_acme_order_count_poll(int64 id)
+cm_acme_order_set_step(CmAcmeOrderRow *order, const char *step, const char *status)
 {
-	static CmQuery set = {"UPDATE certmgr.acme_order SET polls = polls + 1 WHERE id = $1", 1, {INT8OID}};
-
-	cm_query(&set, (Datum[]) {Int64GetDatum(id)}, NULL);
+	take(order, &order->step, step);
+	take(order, &order->status, status);
+	order->polls = 0;
+	order->step_since = GetCurrentTimestamp();
 }
 
 void
-cm_acme_order_set_answer(int64 id, const char *status, const char *finalize_url, const char *certificate_url, TimestampTz expires)
+cm_acme_order_set_replaces(CmAcmeOrderRow *order, const char *replaces, bool sent)
 {
-	static CmQuery set = {
-		"UPDATE certmgr.acme_order SET status = COALESCE($2, status), finalize_url = COALESCE($3, finalize_url),"
-		" certificate_url = COALESCE($4, certificate_url), expires = COALESCE($5, expires) WHERE id = $1",
-		5, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}};
+	take(order, &order->replaces, replaces);
+	order->replaces_sent = sent;
+	order->changed = true;
+}
 
-	cm_query(&set,
-			 (Datum[]) {Int64GetDatum(id), cm_datum_text(status), cm_datum_text(finalize_url), cm_datum_text(certificate_url), TimestampTzGetDatum(expires)},
-			 (bool[]) {false, status == NULL, finalize_url == NULL, certificate_url == NULL, expires == 0});
+void
+cm_acme_order_count_poll(CmAcmeOrderRow *order)
+{
+	order->polls++;
+	order->changed = true;
+}
+
+void
+cm_acme_order_set_answer(CmAcmeOrderRow *order, const char *status, const char *finalize_url, const char *certificate_url, TimestampTz expires)
+{
+	take(order, &order->status, status);
+	take(order, &order->finalize_url, finalize_url);
+	take(order, &order->certificate_url, certificate_url);
+	if (expires != 0)
+		order->expires = expires;
+	order->changed = true;
 }
 
 bool
-cm_acme_order_set_url(int64 id, int64 account_id, const char *url)
+cm_acme_order_set_url(CmAcmeOrderRow *order, const char *url)
 {
 	static CmQuery give_up = {
 		"UPDATE certmgr.acme_order SET url = NULL WHERE account_id = $1 AND url = $2 AND id <> $3 AND step = 'failed'",
 		3, {INT8OID, TEXTOID, INT8OID}};
-	static CmQuery set = {
-		"UPDATE certmgr.acme_order SET url = $2 WHERE id = $3 AND NOT EXISTS (SELECT FROM certmgr.acme_order WHERE account_id = $1 AND url = $2 AND id <> $3)",
+	static CmQuery taken = {
+		"SELECT id FROM certmgr.acme_order WHERE account_id = $1 AND url = $2 AND id <> $3",
 		3, {INT8OID, TEXTOID, INT8OID}};
-	Datum		args[] = {Int64GetDatum(account_id), cm_datum_text(url), Int64GetDatum(id)};
+	Datum		args[] = {Int64GetDatum(order->account_id), cm_datum_text(url), Int64GetDatum(order->id)};
 
-	cm_query(&give_up, args, NULL);
-	return cm_query(&set, args, NULL).count > 0;
+	if (cm_query(&taken, args, NULL).count > 0)
+	{
+		cm_query(&give_up, args, NULL);
+		if (cm_query(&taken, args, NULL).count > 0)
+			return false;
+	}
+	take(order, &order->url, url);
+	return true;
 }
 
 void
-cm_acme_order_forget(int64 id)
+cm_acme_order_forget(CmAcmeOrderRow *order)
 {
 	static CmQuery authorizations = {"DELETE FROM certmgr.acme_authorization WHERE order_id = $1", 1, {INT8OID}};
-	static CmQuery forget = {
-		"UPDATE certmgr.acme_order SET step = 'new_order', status = NULL, url = NULL, finalize_url = NULL, certificate_url = NULL, expires = NULL, polls = 0,"
-		" step_since = pg_catalog.clock_timestamp() WHERE id = $1",
-		1, {INT8OID}};
-	Datum		args[] = {Int64GetDatum(id)};
 
-	cm_query(&authorizations, args, NULL);
-	cm_query(&forget, args, NULL);
+	cm_query(&authorizations, (Datum[]) {Int64GetDatum(order->id)}, NULL);
+	cm_acme_order_set_step(order, "new_order", NULL);
+	order->status = order->url = order->finalize_url = order->certificate_url = NULL;
+	order->expires = 0;
+	order->finalizes = 0;
+	order->losses++;
 }
 
 void
-cm_acme_order_end(int64 id, const char *step, const char *problem)
+cm_acme_order_end(CmAcmeOrderRow *order, const char *step, const char *problem)
 {
-	static CmQuery end = {
-		"UPDATE certmgr.acme_order SET step = $2, problem = COALESCE($3::pg_catalog.jsonb, problem), finished_at = pg_catalog.clock_timestamp(),"
-		" step_since = pg_catalog.clock_timestamp() WHERE id = $1",
-		3, {INT8OID, TEXTOID, TEXTOID}};
+	cm_acme_order_set_step(order, step, NULL);
+	take(order, &order->problem, problem);
+	order->finished_at = order->step_since;
+}
 
-	cm_query(&end, (Datum[]) {Int64GetDatum(id), cm_datum_text(step), cm_datum_text(problem)}, (bool[]) {false, false, problem == NULL});
+void
+cm_acme_order_save(CmAcmeOrderRow *order)
+{
+	static CmQuery save = {
+		"UPDATE certmgr.acme_order SET step = $2, status = $3, url = $4, finalize_url = $5, certificate_url = $6, expires = $7, step_since = $8, polls = $9,"
+		" problem = COALESCE($10::pg_catalog.jsonb, problem), finished_at = $11, replaces = $12, replaces_sent = $13, finalizes = $14, losses = $15 WHERE id = $1",
+		15, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT4OID, INT4OID}};
+
+	if (!order->changed)
+		return;
+	cm_query(&save,
+			 (Datum[]) {Int64GetDatum(order->id), cm_datum_text(order->step), cm_datum_text(order->status), cm_datum_text(order->url),
+						cm_datum_text(order->finalize_url), cm_datum_text(order->certificate_url), TimestampTzGetDatum(order->expires),
+						TimestampTzGetDatum(order->step_since), Int32GetDatum(order->polls), cm_datum_text(order->problem), TimestampTzGetDatum(order->finished_at),
+						cm_datum_text(order->replaces), BoolGetDatum(order->replaces_sent), Int32GetDatum(order->finalizes), Int32GetDatum(order->losses)},
+			 (bool[]) {false, false, order->status == NULL, order->url == NULL, order->finalize_url == NULL, order->certificate_url == NULL, order->expires == 0,
+					   false, false, order->problem == NULL, order->finished_at == 0, order->replaces == NULL, false, false, false});
+	order->changed = false;
 }
 
 int64
@@ -134,6 +177,17 @@ cm_acme_order_cancel(int64 certificate_id)
 	CmRows		rows = cm_query(&cancel, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
 
 	return rows.count == 0 ? 0 : cm_rows_int64(&rows, rows.count - 1, 0);
+}
+
+int64
+cm_acme_order_twin(const CmAcmeOrderRow *order)
+{
+	static CmQuery twin = {
+		"SELECT certificate_id FROM certmgr.acme_order WHERE account_id = $1 AND id < $2 AND finished_at IS NULL AND identifiers @> $3 AND identifiers <@ $3 LIMIT 1",
+		3, {INT8OID, INT8OID, TEXTARRAYOID}};
+	CmRows		rows = cm_query(&twin, (Datum[]) {Int64GetDatum(order->account_id), Int64GetDatum(order->id), cm_datum_text_array(order->identifiers, order->identifier_count)}, NULL);
+
+	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
 }
 
 int

@@ -21,31 +21,48 @@ typedef struct CmAcmeOrderRow
 	char	   *url;
 	char	   *finalize_url;
 	char	   *certificate_url;
+	TimestampTz expires;		/* 0: not said */
 	TimestampTz step_since;
 	int			polls;
+	char	   *replaces;		/* RFC 9773, or NULL */
+	bool		replaces_sent;
+	int			finalizes;
+	int			losses;
+	char	   *problem;		/* JSON text */
+	TimestampTz finished_at;	/* 0: not yet */
 	TimestampTz created_at;
 	char	   *certificate_state;
 	int64		subscriber_id;
 	int64		renewed_from;
 	int64		ca_id;
+	MemoryContext context;		/* of this */
+	bool		changed;		/* not saved */
 } CmAcmeOrderRow;
 
 /* Locks the row; NULL when it is gone. */
 extern CmAcmeOrderRow *cm_acme_order_get(int64 id);
 extern int64 cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count);
+
+/* Changes of a locked row, in memory until cm_acme_order_save: an order changes several times a transaction. */
 /* The next step; polls start again. status NULL: left as it is. */
-extern void cm_acme_order_set_step(int64 id, const char *step, const char *status);
-extern void cm_acme_order_count_poll(int64 id);
+extern void cm_acme_order_set_step(CmAcmeOrderRow *order, const char *step, const char *status);
+/* newOrder is about to be sent with it; or, false, was certainly not heeded. */
+extern void cm_acme_order_set_replaces(CmAcmeOrderRow *order, const char *replaces, bool sent);
+extern void cm_acme_order_count_poll(CmAcmeOrderRow *order);
 /* What the CA's order object says: NULLs leave what is there. expires 0: not said. */
-extern void cm_acme_order_set_answer(int64 id, const char *status, const char *finalize_url, const char *certificate_url, TimestampTz expires);
+extern void cm_acme_order_set_answer(CmAcmeOrderRow *order, const char *status, const char *finalize_url, const char *certificate_url, TimestampTz expires);
 /* The URL of a new order. False when another order that goes on, or is done, has it; one that failed gives it up. */
-extern bool cm_acme_order_set_url(int64 id, int64 account_id, const char *url);
+extern bool cm_acme_order_set_url(CmAcmeOrderRow *order, const char *url);
 /* The CA does not know the order any more: as if it had never been made. */
-extern void cm_acme_order_forget(int64 id);
+extern void cm_acme_order_forget(CmAcmeOrderRow *order);
 /* step: "done" or "failed". problem: JSON text or NULL. */
-extern void cm_acme_order_end(int64 id, const char *step, const char *problem);
+extern void cm_acme_order_end(CmAcmeOrderRow *order, const char *step, const char *problem);
+extern void cm_acme_order_save(CmAcmeOrderRow *order);
+
 /* Live orders of a certificate are ended as failed; returns the id of the last one, 0 when there is none. */
 extern int64 cm_acme_order_cancel(int64 certificate_id);
+/* An older order of the account for the same names that is not over; its certificate, or 0. */
+extern int64 cm_acme_order_twin(const CmAcmeOrderRow *order);
 extern int	cm_acme_order_count(int64 certificate_id);
 
 #endif

@@ -56,14 +56,22 @@ cm_job_claim(TimestampTz now, TimestampTz lease_until, int limit, int *count)
 }
 
 bool
-cm_job_hold(const CmJobRow *job, TimestampTz lease_until)
+cm_job_hold(const CmJobRow *job, TimestampTz at_least, TimestampTz lease_until)
 {
+	static CmQuery look = {
+		"SELECT lease_until FROM certmgr_private.job WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL FOR NO KEY UPDATE",
+		2, {INT8OID, INT8OID}};
 	static CmQuery hold = {
-		"UPDATE certmgr_private.job SET lease_until = $3, due_at = CASE WHEN due_at < lease_until THEN due_at ELSE $3 END"
-		" WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
-		3, {INT8OID, INT8OID, TIMESTAMPTZOID}};
+		"UPDATE certmgr_private.job SET lease_until = $2, due_at = CASE WHEN due_at < lease_until THEN due_at ELSE $2 END WHERE id = $1",
+		2, {INT8OID, TIMESTAMPTZOID}};
+	CmRows		rows = cm_query(&look, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch)}, NULL);
 
-	return cm_query(&hold, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(lease_until)}, NULL).count > 0;
+	if (rows.count == 0)
+		return false;
+	/* Every step of every order comes here: the row is written only when it must be. */
+	if (DatumGetTimestampTz(cm_rows_value(&rows, 0, 0)) < at_least)
+		cm_query(&hold, (Datum[]) {Int64GetDatum(job->id), TimestampTzGetDatum(lease_until)}, NULL);
+	return true;
 }
 
 bool

@@ -30,8 +30,8 @@ extern CmJobRow *cm_job_claim(TimestampTz now, TimestampTz lease_until, int limi
 extern bool cm_job_finish(const CmJobRow *job);
 extern bool cm_job_again(const CmJobRow *job, TimestampTz due_at, bool progress);
 extern bool cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason);
-/* Keeps the lease until then; false when it was lost. The row stays locked to the end of the transaction. */
-extern bool cm_job_hold(const CmJobRow *job, TimestampTz lease_until);
+/* Keeps the lease at least until then, or as long as lease_until; false when it was lost. The row stays locked to the end of the transaction. */
+extern bool cm_job_hold(const CmJobRow *job, TimestampTz at_least, TimestampTz lease_until);
 /* Gives the lease back, due now: nothing was done, or nothing is known. */
 extern bool cm_job_release(const CmJobRow *job);
 /* Gives the lease back, due at that time, unless somebody has the row locked: then the lease runs out. Waits for nobody. */

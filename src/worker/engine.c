@@ -14,6 +14,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "store/acme_certificate.h"
+#include "store/acme_exchange.h"
 #include "store/crl.h"
 #include "store/instance.h"
 #include "utils/memutils.h"
@@ -205,6 +206,7 @@ transact(CmEngine *engine)
 	pgstat_report_activity(STATE_RUNNING, "certmgr: jobs");
 	cm_tx_begin();
 	MemoryContextSwitchTo(engine->turn_context);
+	cm_acme_clients_turn(&engine->clients, engine->turn_context);
 	cm_engine_lock(engine);
 	if (engine->look)
 		engine->paused = !cm_instance_adopted();
@@ -223,6 +225,9 @@ transact(CmEngine *engine)
 		cm_crl_changes_schedule();
 		claimed = claim(engine, now, &start, &crls, &ncrls);
 	}
+	cm_acme_exchange_flush();
+	if (!engine->paused)
+		cm_engine_prune(engine, now);
 	cm_tx_commit();
 	/* Law L1: only now, that the intent is committed. */
 	start_all(engine, start);

@@ -18,6 +18,7 @@ struct CmEngine
 	int			in_flight;
 	int64		done;			/* steps written, renewals, CRLs */
 	TimestampTz next_due;
+	TimestampTz prune_at;		/* when old rows of the ledger of exchanges are removed */
 	bool		look;			/* ask the tables */
 	bool		locked;			/* we hold the lock that says an engine lives */
 	bool		paused;			/* the rows belong to somebody else */
@@ -26,6 +27,7 @@ struct CmEngine
 /* engine_task.c: work without network. Each in transactions of its own. */
 extern int	cm_engine_renew(CmEngine *engine, TimestampTz now);	/* how many were tried */
 extern void cm_engine_revocation(CmEngine *engine, const CmJobRow *job);	/* CRLs, OCSP signers */
+extern void cm_engine_prune(CmEngine *engine, TimestampTz now);	/* in the caller's transaction: old rows of ledgers */
 /* engine_lock.c: that an engine lives, by an advisory lock of the session. In a transaction: takes it; the first one gives back the leases of the dead. */
 extern void cm_engine_lock(CmEngine *engine);
 extern void cm_engine_unlock(CmEngine *engine);

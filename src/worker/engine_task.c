@@ -9,8 +9,10 @@
 #include "lifecycle/issue.h"
 #include "lifecycle/ocsp.h"
 #include "miscadmin.h"
+#include "pg/guc.h"
 #include "pg/tx.h"
 #include "store/acme_certificate.h"
+#include "store/acme_exchange.h"
 #include "utils/timestamp.h"
 #include "worker/engine_internal.h"
 
@@ -22,6 +24,18 @@
 #define CRL_RETRY_MAX_MS INT64CONST(3600000)
 /* A CA that somebody else has locked is looked at again after this time. */
 #define CRL_BUSY_MS INT64CONST(1000)
+
+/* Ledgers are looked through this often, a portion a turn. */
+#define PRUNE_US (INT64CONST(3600) * USECS_PER_SEC)
+
+void
+cm_engine_prune(CmEngine *engine, TimestampTz now)
+{
+	if (engine->prune_at > now)
+		return;
+	if (!cm_acme_exchange_prune(now - cm_guc_exchange_retention * USECS_PER_MINUTE))
+		engine->prune_at = now + PRUNE_US;
+}
 
 static void
 renew(void *arg)
@@ -108,7 +122,7 @@ cm_engine_revocation(CmEngine *engine, const CmJobRow *job)
 	cm_tx_begin();
 	if (!cm_crl_lock(job->target_id))
 		cm_job_yield(job, cm_after_ms(CRL_BUSY_MS));
-	else if (cm_job_hold(job, cm_after_ms(CM_LEASE_MS)))
+	else if (cm_job_hold(job, cm_after_ms(CM_LEASE_MS / 2), cm_after_ms(CM_LEASE_MS)))
 	{
 		if (!cm_tx_try(refresh, &r, message, sizeof(message)))
 			cm_job_fail(job, cm_after_ms((int64) (ms * cm_jitter(0.8, 1.2))), message);

@@ -151,8 +151,16 @@ static bool
 parse_dns(const char *value, CmBuf *out, Why *why)
 {
 	char		host[CM_HOST_MAX + 1];
+	char		ascii[CM_HOST_MAX + 1];
+	CmStatus	st = CM_STATUS_INIT;
+	const char *p = value;
 
-	if (!canonical_host(value, true, host, why))
+	while (*p != '\0' && (unsigned char) *p < 0x80)
+		p++;
+	/* People write names in their own letters, certificates have A-labels. */
+	if (*p != '\0' && !cm_host_to_ascii(value, ascii, &st))
+		return because_status(why, &st);
+	if (!canonical_host(*p != '\0' ? ascii : value, true, host, why))
 		return false;
 	cm_der_put(out, TAG_DNS, host, strlen(host));
 	return true;

@@ -42,6 +42,8 @@ start() {
 			directory "$dir"; pid-file none; session-keyfile "$dir/session.key";
 			listen-on port $port { 127.0.0.1; }; listen-on-v6 { none; };
 			recursion ${RECURSION:-no}; dnssec-validation no; notify no; allow-transfer { 127.0.0.1; };
+			# Pebble asks by TCP, a connection a query: with the default of ten that may wait, a hundred orders at once lose some.
+			tcp-listen-queue 1024; tcp-clients 1024;
 		};
 		controls { };
 		C

@@ -587,20 +587,20 @@ test_nonces(void **state)
 	memset(name, 'a', CM_NONCE_SIZE);
 	name[CM_NONCE_SIZE] = '\0';
 	assert_false(cm_nonce_put(&pool, name, 0));
-	for (i = 0; i < 10; i++)
+	for (i = 0; i < CM_NONCE_POOL + 2; i++)
 	{
 		snprintf(name, sizeof(name), "n%d", i);
 		assert_true(cm_nonce_put(&pool, name, i));
 		assert_false(cm_nonce_put(&pool, name, i));
 	}
 	assert_int_equal(pool.count, CM_NONCE_POOL);
-	assert_true(cm_nonce_take(&pool, 10, &nonce));
-	assert_string_equal(nonce.value, "n9");
-	cm_nonce_drop_until(&pool, 6);
+	assert_true(cm_nonce_take(&pool, CM_NONCE_POOL + 2, &nonce));
+	assert_string_equal(nonce.value, "n257");
+	cm_nonce_drop_until(&pool, CM_NONCE_POOL - 2);
 	assert_int_equal(pool.count, 2);
-	assert_true(cm_nonce_take(&pool, CM_NONCE_LIFETIME_MS + 7, &nonce));
-	assert_string_equal(nonce.value, "n8");
-	assert_false(cm_nonce_take(&pool, CM_NONCE_LIFETIME_MS + 7, &nonce));
+	assert_true(cm_nonce_take(&pool, CM_NONCE_LIFETIME_MS + CM_NONCE_POOL - 1, &nonce));
+	assert_string_equal(nonce.value, "n256");
+	assert_false(cm_nonce_take(&pool, CM_NONCE_LIFETIME_MS + CM_NONCE_POOL - 1, &nonce));
 	assert_int_equal(pool.count, 0);
 }
 

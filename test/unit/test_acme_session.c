@@ -361,6 +361,7 @@ typedef struct Client
 {
 	CmLoop	   *loop;
 	CmAcmeSession *session;
+	int			followers;		/* of what is posted */
 } Client;
 
 /* What came back; the last one, and how many. */
@@ -411,6 +412,7 @@ client_open(Client *client, const char *path)
 	char		url[256];
 
 	memset(seen, 0, sizeof(Seen));
+	client->followers = 0;
 	snprintf(url, sizeof(url), "%s%s", base, path);
 	client->loop = cm_loop_create(NULL, &st);
 	assert_non_null(client->loop);
@@ -443,6 +445,7 @@ post(Client *client, const char *path, Result *result)
 	request.payload = "{}";
 	request.key = key;
 	request.kid = "http://127.0.0.1/acct/1";
+	request.followers = client->followers;
 	result->client = client;
 	if (!cm_acme_post(client->session, &request, done, result, &st))
 		fail_msg("%s", st.reason);
@@ -860,6 +863,37 @@ test_directory_failures(void **state)
 	}
 }
 
+/* One that others will follow has their nonces fetched while it is under way, as far as none are in hand. */
+static void
+test_followers(void **state)
+{
+	Client		client;
+	Result		result = {0};
+	int			i;
+
+	(void) state;
+	client_open(&client, "/dir");
+	client.followers = 5;
+	post(&client, "/x", &result);
+	wait_for(&client, &result, 1);
+	settle(&client);
+	/* its own, and one less than five: its answer brings one */
+	assert_int_equal(seen->heads, 5);
+	client.followers = 100;
+	post(&client, "/x", &result);
+	wait_for(&client, &result, 2);
+	settle(&client);
+	/* no more than eight ahead */
+	assert_int_equal(seen->heads, 8);
+	client.followers = 0;
+	for (i = 0; i < 8; i++)
+		post(&client, "/x", &result);
+	wait_for(&client, &result, 10);
+	assert_int_equal(seen->heads, 8);
+	assert_int_equal(result.ok, 10);
+	client_close(&client);
+}
+
 static void
 test_destroy(void **state)
 {
@@ -915,6 +949,7 @@ main(void)
 		cmocka_unit_test(test_bad_arguments),
 		cmocka_unit_test(test_nonces),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_followers),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_directory_failures),
 		cmocka_unit_test(test_destroy),

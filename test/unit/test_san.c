@@ -107,6 +107,9 @@ test_text(void **state)
 	assert_text("*.example.com", "DNS:*.example.com");
 	assert_text("localhost", "DNS:localhost");
 	assert_text("DNS:xn--mnchen-3ya.example", NULL);
+	assert_text("DNS:m\xc3\xbcnchen.example", "DNS:xn--mnchen-3ya.example");
+	assert_text("DNS:mu\xcc\x88nchen.example", "DNS:xn--mnchen-3ya.example");	/* not composed */
+	assert_text("*.stra\xc3\x9f" "e.example", "DNS:*.xn--strae-oqa.example");
 	assert_text("IP:192.0.2.1", NULL);
 	assert_text("192.0.2.1", "IP:192.0.2.1");
 	assert_text("2001:DB8:0::1", "IP:2001:db8::1");
@@ -168,7 +171,9 @@ test_refused(void **state)
 	assert_refused("DNS:w*.com", "");
 	assert_refused("DNS:*", "");
 	assert_refused("DNS:192.0.2.1", "");
-	assert_refused("DNS:m\xc3\xbcnchen.example", "ASCII");
+	assert_refused("DNS:a\xe2\x80\x8d" "b.example", "context-j");	/* ZERO WIDTH JOINER */
+	assert_refused("DNS:m\xffnchen.example", "");
+	assert_refused("DNS:\xc2\xa9.example", "");	/* COPYRIGHT SIGN: no letter */
 	assert_refused("joe@example.com", "email:");
 	assert_refused("https://example.com", "URI:");
 	assert_refused("foo:bar", "neither");
