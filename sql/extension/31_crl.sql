@@ -52,7 +52,11 @@ COMMENT ON COLUMN certmgr.crl.base_number IS 'of a delta: the number of the comp
 CREATE TABLE certmgr_private.crl_change (
 	ca_id bigint NOT NULL,
 	shard int,
-	at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	event text,
+	certificate_id bigint,
+	subscriber_id bigint
 );
 CREATE INDEX crl_change_ca_id_idx ON certmgr_private.crl_change (ca_id, at);
 COMMENT ON TABLE certmgr_private.crl_change IS 'revocations and releases that no CRL has yet';
+COMMENT ON COLUMN certmgr_private.crl_change.event IS 'what is sent by NOTIFY with the CRL; null: it was sent already';

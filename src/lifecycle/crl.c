@@ -17,6 +17,7 @@
 #include "crypto/key.h"
 #include "lifecycle/crl.h"
 #include "lifecycle/master_key.h"
+#include "lifecycle/notify.h"
 #include "miscadmin.h"
 #include "pg/error.h"
 #include "pg/interval.h"
@@ -65,7 +66,7 @@ typedef struct Round
 	bool		force;			/* every list, whether due or not */
 	Signer	   *signers;
 	int			nsigners;
-	int		   *changes;		/* shards with revocations that no list has */
+	CmCrlChange *changes;		/* revocations that no list has */
 	int			nchanges;
 	TimestampTz next;			/* when the next list is due */
 } Round;
@@ -371,7 +372,7 @@ is_changed(const Round *round, const CmCrlScope *scope)
 		return round->nchanges > 0;
 	for (int i = 0; i < round->nchanges; i++)
 	{
-		if (round->changes[i] == scope->shard)
+		if (round->changes[i].shard == scope->shard)
 			return true;
 	}
 	return false;
@@ -416,6 +417,23 @@ visit(Round *round, CmCrlScope *scope)
 		round->next = Min(round->next, refresh_time(scope->delta_this_update, scope->delta_next_update));
 }
 
+/* Of more than this at once who listens is told only that the inventory changed (certificate 0): the queue is not without end. */
+#define TELL_MAX 1000
+
+static void
+tell(const CmCrlChange *changes, int count)
+{
+	int			events = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (changes[i].event != NULL && ++events <= TELL_MAX)
+			cm_notify(changes[i].event, changes[i].certificate_id, changes[i].subscriber_id);
+	}
+	if (events > TELL_MAX)
+		cm_notify("revoked", 0, 0);
+}
+
 static int64
 refresh(int64 ca_id, const char *actor, bool force, TimestampTz *next_refresh)
 {
@@ -437,6 +455,7 @@ refresh(int64 ca_id, const char *actor, bool force, TimestampTz *next_refresh)
 	round.number = Max(cm_crl_row_last_number(ca_id) + 1, round.now + EPOCH_SECONDS * USECS_PER_SEC);
 	/* Before the certificates are read: what is taken here is seen there. */
 	round.changes = cm_crl_changes_take(ca_id, &round.nchanges);
+	tell(round.changes, round.nchanges);
 	find_signers(&round);
 	scopes = cm_crl_scopes(ca_id, &count);
 	for (int i = 0; i < count; i++)

@@ -92,11 +92,16 @@ cm_revocation_of(const char *reason, TimestampTz invalid_since, const char *acto
 	return revocation;
 }
 
-/* A CRL is due, and with it goes what others keep of this certificate. */
+/*
+ * A CRL is due. Who listens is told by whoever signs it: NOTIFY lets one
+ * transaction of the cluster commit at a time, and thousands a second may revoke.
+ */
 static void
-changed(const CmCertificateRow *row)
+changed(const CmCertificateRow *row, const char *event)
 {
-	cm_crl_change_put(row->ca_id, row->has_shard, row->shard);
+	CmCrlChange change = {row->has_shard ? row->shard : -1, (char *) event, row->id, row->subscriber_id};
+
+	cm_crl_change_put(row->ca_id, &change);
 	cm_wake_at_commit();
 }
 
@@ -122,15 +127,17 @@ cm_revoke(int64 certificate_id, const CmRevocation *revocation)
 	external = strcmp(row->ca_type, "acme") == 0;
 	cm_revocation_put(row->id, revocation, external ? "revoked here; the worker revokes it at the CA" : NULL);
 	if (external)
+	{
 		cm_acme_request_revocation(row->id);
+		cm_notify("revoked", row->id, row->subscriber_id);
+	}
 	else
-		changed(row);
+		changed(row, "revoked");
 	/* Also makes every session forget the issuer it keeps. */
 	if (strcmp(row->source, "ca") == 0)
 		(void) cm_certificate_row_disable_ca(row->id, "its certificate was revoked");
 
 	cm_audit(revocation->actor, "revoke", "certificate", row->id, psprintf("{\"reason\": \"%s\"}", revocation->reason));
-	cm_notify("revoked", row->id, row->subscriber_id);
 	return hold ? row->revoked_at : revocation->at;
 }
 
@@ -153,9 +160,8 @@ cm_unhold(int64 certificate_id, const char *actor)
 				 errmsg("certificate %lld cannot be released", (long long) row->id),
 				 errdetail("An external CA revoked it, which is final.")));
 	cm_revocation_release(row->id);
-	changed(row);
+	changed(row, "released");
 	cm_audit(actor, "unhold", "certificate", row->id, NULL);
-	cm_notify("released", row->id, row->subscriber_id);
 	if (strcmp(row->source, "ca") == 0)
 		ereport(NOTICE,
 				(errmsg("certificate %lld is a CA's, which stays disabled", (long long) row->id),

@@ -222,27 +222,37 @@ cm_crl_is_released(int64 ca_id, CmSlice serial)
 /* ---- changes ---- */
 
 void
-cm_crl_change_put(int64 ca_id, bool has_shard, int shard)
+cm_crl_change_put(int64 ca_id, const CmCrlChange *change)
 {
-	static CmQuery put = {"INSERT INTO certmgr_private.crl_change (ca_id, shard) VALUES ($1, $2)", 2, {INT8OID, INT4OID}};
+	static CmQuery put = {
+		"INSERT INTO certmgr_private.crl_change (ca_id, shard, event, certificate_id, subscriber_id) VALUES ($1, $2, $3, $4, $5)",
+		5, {INT8OID, INT4OID, TEXTOID, INT8OID, INT8OID}
+	};
 
-	(void) cm_query(&put, (Datum[]) {Int64GetDatum(ca_id), Int32GetDatum(shard)}, (bool[]) {false, !has_shard});
+	(void) cm_query(&put, (Datum[]) {Int64GetDatum(ca_id), Int32GetDatum(change->shard), cm_datum_text(change->event),
+									 Int64GetDatum(change->certificate_id), Int64GetDatum(change->subscriber_id)},
+					(bool[]) {false, change->shard < 0, change->event == NULL, change->certificate_id == 0, change->subscriber_id == 0});
 }
 
-int *
+CmCrlChange *
 cm_crl_changes_take(int64 ca_id, int *count)
 {
 	static CmQuery take = {
-		"WITH gone AS (DELETE FROM certmgr_private.crl_change WHERE ca_id = $1 RETURNING shard) SELECT DISTINCT shard FROM gone",
+		"DELETE FROM certmgr_private.crl_change WHERE ca_id = $1 RETURNING shard, event, certificate_id, subscriber_id",
 		1, {INT8OID}
 	};
 	CmRows		rows = cm_query_now(&take, (Datum[]) {Int64GetDatum(ca_id)}, NULL);
-	int		   *shards = rows.count == 0 ? NULL : palloc(sizeof(int) * rows.count);
+	CmCrlChange *changes = palloc(sizeof(CmCrlChange) * Max(rows.count, 1));
 
 	for (int i = 0; i < rows.count; i++)
-		shards[i] = cm_rows_null(&rows, i, 0) ? -1 : DatumGetInt32(cm_rows_value(&rows, i, 0));
+	{
+		changes[i].shard = cm_rows_null(&rows, i, 0) ? -1 : DatumGetInt32(cm_rows_value(&rows, i, 0));
+		changes[i].event = cm_rows_text(&rows, i, 1);
+		changes[i].certificate_id = cm_rows_int64(&rows, i, 2);
+		changes[i].subscriber_id = cm_rows_int64(&rows, i, 3);
+	}
 	*count = rows.count;
-	return shards;
+	return changes;
 }
 
 void

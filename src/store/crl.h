@@ -88,9 +88,17 @@ extern bool cm_crl_is_released(int64 ca_id, CmSlice serial);
 
 /* ---- changes that wait for a CRL (certmgr_private.crl_change) ---- */
 
-extern void cm_crl_change_put(int64 ca_id, bool has_shard, int shard);
-/* Takes those that are visible now. Numbers of their shards, -1 for none; NULL with *count 0: nothing changed. */
-extern int *cm_crl_changes_take(int64 ca_id, int *count);
+typedef struct CmCrlChange
+{
+	int			shard;			/* -1: none */
+	char	   *event;			/* to be told by NOTIFY; NULL: told already */
+	int64		certificate_id;
+	int64		subscriber_id;
+} CmCrlChange;
+
+extern void cm_crl_change_put(int64 ca_id, const CmCrlChange *change);
+/* Takes those that are visible now. */
+extern CmCrlChange *cm_crl_changes_take(int64 ca_id, int *count);
 /* Makes jobs due for CAs that have changes, after their delay. */
 extern void cm_crl_changes_schedule(void);
 

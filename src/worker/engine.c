@@ -211,6 +211,7 @@ transact(CmEngine *engine)
 	if (engine->look)
 		engine->paused = !cm_instance_adopted();
 	engine->look = false;
+	engine->looked_at = now;
 
 	while (engine->finished != NULL)
 	{
@@ -256,6 +257,9 @@ transact(CmEngine *engine)
 
 /* ---- waiting ---- */
 
+/* Nobody sees 20 ms before a first request over a network; each look costs two transactions. */
+#define LOOK_PAUSE_MS 20
+
 static long
 wait_time(const CmEngine *engine, long max_wait_ms)
 {
@@ -266,6 +270,8 @@ wait_time(const CmEngine *engine, long max_wait_ms)
 		return 0;
 	if (timer >= 0)
 		ms = Min(ms, timer);
+	if (engine->look)
+		ms = Min(ms, LOOK_PAUSE_MS);
 	if (engine->next_due != DT_NOEND && engine->in_flight < cm_guc_max_orders)
 		ms = Min(ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), engine->next_due));
 	return (long) Max(ms, 0);
@@ -289,11 +295,18 @@ cm_engine_wait(CmEngine *engine, long max_wait_ms)
 	cm_loop_dispatch(engine->loop);
 }
 
+/* Somebody woke us. Thousands a second may: then one look serves for all of them, a moment later. */
+static bool
+wants_look(const CmEngine *engine)
+{
+	return engine->look && TimestampDifferenceExceeds(engine->looked_at, GetCurrentTimestamp(), LOOK_PAUSE_MS);
+}
+
 void
 cm_engine_turn(CmEngine *engine, long max_wait_ms)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (engine->look || engine->finished != NULL ||
+	if (wants_look(engine) || engine->finished != NULL ||
 		(engine->next_due <= GetCurrentTimestamp() && engine->in_flight < cm_guc_max_orders))
 		transact(engine);
 	cm_engine_wait(engine, max_wait_ms);

@@ -20,6 +20,7 @@ struct CmEngine
 	TimestampTz next_due;
 	TimestampTz prune_at;		/* when old rows of the ledger of exchanges are removed */
 	bool		look;			/* ask the tables */
+	TimestampTz looked_at;		/* when they were asked last */
 	bool		locked;			/* we hold the lock that says an engine lives */
 	bool		paused;			/* the rows belong to somebody else */
 };
