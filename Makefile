@@ -29,7 +29,7 @@ DATA = $(wildcard sql/upgrade/certmgr--*--*.sql)
 
 # Debian calls ldns's file ldns.pc, others libldns.pc.
 LDNS_PC := $(shell pkg-config --exists libldns 2>/dev/null && echo libldns || echo ldns)
-CM_PC = libcrypto libssl libcurl expat libidn2 $(LDNS_PC)
+CM_PC = libcrypto libssl libcurl libpsl expat libidn2 $(LDNS_PC)
 CM_CFLAGS := $(shell pkg-config --cflags $(CM_PC) 2>/dev/null)
 CM_LIBS := $(shell pkg-config --libs $(CM_PC) 2>/dev/null)
 

@@ -47,6 +47,7 @@ look() {
 	need perl have prove
 	need libssl-dev pkg-config --exists libssl
 	need libcurl4-openssl-dev curl_with_openssl
+	need libpsl-dev pkg-config --exists libpsl
 	need libexpat1-dev pkg-config --exists expat
 	need libidn2-dev pkg-config --exists libidn2
 	need libldns-dev eval 'pkg-config --exists ldns || pkg-config --exists libldns'

@@ -1,17 +1,35 @@
 CREATE TABLE certmgr.acme_account (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	ca_id bigint NOT NULL UNIQUE REFERENCES certmgr.ca,
+	ca_id bigint NOT NULL REFERENCES certmgr.ca,
+	active boolean NOT NULL DEFAULT true,
 	key_id bigint NOT NULL REFERENCES certmgr_private.key,
-	state text NOT NULL CONSTRAINT acme_account_state_check CHECK (state IN ('pending', 'valid', 'needs_human', 'deactivated')),
+	state text NOT NULL CONSTRAINT acme_account_state_check CHECK (state IN ('pending', 'valid', 'needs_human', 'deactivated', 'lost')),
+	step text NOT NULL DEFAULT 'find' CONSTRAINT acme_account_step_check CHECK (step IN ('find', 'eab', 'register')),
 	url text,
 	contacts text[] NOT NULL DEFAULT '{}',
+	terms_of_service text,
 	terms_of_service_agreed boolean NOT NULL,
+	terms_of_service_agreed_to text,
 	eab_kid text,
+	eab_algorithm text NOT NULL DEFAULT 'HS256' CONSTRAINT acme_account_eab_algorithm_check CHECK (eab_algorithm IN ('HS256', 'HS384', 'HS512')),
 	eab_secret_id bigint REFERENCES certmgr_private.secret,
+	update_wanted boolean NOT NULL DEFAULT false,
+	deactivation_wanted boolean NOT NULL DEFAULT false,
+	candidate_key_id bigint REFERENCES certmgr_private.key,
+	rollover text CONSTRAINT acme_account_rollover_check CHECK (rollover IN ('draining', 'sent', 'failed', 'done')),
+	rollover_message text,
 	status_message text,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-COMMENT ON TABLE certmgr.acme_account IS 'our account at an ACME CA (RFC 8555 7.3)';
+CREATE UNIQUE INDEX acme_account_active_key ON certmgr.acme_account (ca_id) WHERE active;
+COMMENT ON TABLE certmgr.acme_account IS 'our accounts at ACME CAs (RFC 8555 7.3); one a CA is active, the others are what was before';
+COMMENT ON COLUMN certmgr.acme_account.state IS 'pending: the worker registers it; valid; needs_human: status_message says what a person has to do, looked at again daily; deactivated; lost: the CA did not know it any more';
+COMMENT ON COLUMN certmgr.acme_account.step IS 'how far registering is: find (by its key, always first), eab (a key for external account binding is fetched), register';
+COMMENT ON COLUMN certmgr.acme_account.terms_of_service IS 'URL of the CA''s terms, as its directory said last';
+COMMENT ON COLUMN certmgr.acme_account.terms_of_service_agreed_to IS 'URL of the terms that were agreed to';
+COMMENT ON COLUMN certmgr.acme_account.eab_secret_id IS 'key for external account binding, sealed; gone when it was used and serves once only';
+COMMENT ON COLUMN certmgr.acme_account.candidate_key_id IS 'the key that a rollover under way goes to';
+COMMENT ON COLUMN certmgr.acme_account.rollover IS 'the last rollover of the key: draining (waits for requests under way), sent (outcome not known yet), done, failed; rollover_message says why';
 
 CREATE TABLE certmgr.acme_order (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -68,8 +86,10 @@ COMMENT ON TABLE certmgr.acme_authorization IS 'authorizations of ACME orders (R
 
 CREATE TABLE certmgr_private.job (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	kind text NOT NULL CONSTRAINT job_kind_check CHECK (kind IN ('acme_account', 'acme_order', 'acme_cleanup', 'acme_revoke', 'acme_renewal_info', 'crl', 'ocsp', 'dns_check')),
+	kind text NOT NULL CONSTRAINT job_kind_check CHECK (kind IN ('acme_account', 'acme_order', 'acme_cleanup', 'acme_revoke', 'acme_renewal_info', 'acme_fallback', 'crl', 'ocsp', 'dns_check')),
 	target_id bigint NOT NULL,
+	lane bigint NOT NULL DEFAULT 0,
+	holder bigint NOT NULL DEFAULT 0,
 	due_at timestamptz NOT NULL,
 	attempt int NOT NULL DEFAULT 0,
 	lease_epoch bigint NOT NULL DEFAULT 0,
@@ -79,4 +99,6 @@ CREATE TABLE certmgr_private.job (
 	UNIQUE (kind, target_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX job_due_at_idx ON certmgr_private.job (due_at, id);
+COMMENT ON COLUMN certmgr_private.job.lane IS 'ACME account, 0: none; lanes take turns';
+COMMENT ON COLUMN certmgr_private.job.holder IS 'subscriber, 0: none; within a lane holders take turns';
 COMMENT ON TABLE certmgr_private.job IS 'work for the worker: one live row an object; gone when there is nothing left to do';

@@ -51,12 +51,6 @@ COMMENT ON FUNCTION certmgr.create_dns_provider(text, text, jsonb, text) IS
 CREATE FUNCTION certmgr.drop_dns_provider(name text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_drop_dns_provider';
 COMMENT ON FUNCTION certmgr.drop_dns_provider(text) IS 'removes a DNS provider that no CA uses and that has no records left, with its credential';
 
-CREATE FUNCTION certmgr.create_acme_ca(name text, directory_url text, contacts text[] DEFAULT '{}', dns_provider text DEFAULT NULL, terms_of_service_agreed boolean DEFAULT false,
-	trust_anchors text DEFAULT NULL, eab_kid text DEFAULT NULL, eab_hmac_key text DEFAULT NULL, profile text DEFAULT NULL)
-	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_acme_ca';
-COMMENT ON FUNCTION certmgr.create_acme_ca(text, text, text[], text, boolean, text, text, text, text) IS
-	'creates an external CA reached by ACME (RFC 8555): makes the account key; the worker registers the account. trust_anchors: PEM the server''s TLS certificate is checked against, instead of the system''s. Returns the CA''s id';
-
 -- Subscribers ----------------------------------------------------------------
 
 CREATE FUNCTION certmgr.create_subscriber(name text, ca text, subject text DEFAULT NULL, sans text[] DEFAULT '{}', lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL,

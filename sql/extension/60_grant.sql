@@ -25,7 +25,7 @@ GRANT EXECUTE ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int
 	certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text),
 	certmgr.ca_csr(text), certmgr.install_ca_certificate(text, text, text), certmgr.disable_ca(text), certmgr.enable_ca(text), certmgr.drop_ca(text),
 	certmgr.create_dns_provider(text, text, jsonb, text), certmgr.drop_dns_provider(text), certmgr.set_secret(text, text),
-	certmgr.create_acme_ca(text, text, text[], text, boolean, text, text, text, text), certmgr.adopt() TO certmgr_admin;
+	certmgr.adopt() TO certmgr_admin;
 
 GRANT EXECUTE ON FUNCTION certmgr.worker_slots(), certmgr.server_status() TO certmgr_admin, certmgr_operator, certmgr_auditor, certmgr_monitor;
 

@@ -12,6 +12,7 @@
 #endif
 
 #include "acme/internal.h"
+#include "base/encode.h"
 #include "crypto/jws.h"
 
 #include <stdio.h>
@@ -42,6 +43,18 @@ directory_url(const CmJson *json, const char *key, bool plain, bool required, ch
 }
 
 static bool
+terms_readable(const char *terms)
+{
+	const char *p;
+
+	if (strncmp(terms, "data:text/plain,", 16) != 0 || strlen(terms) >= CM_ACME_URL_SIZE)
+		return cm_acme_url_valid(terms);
+	for (p = terms; *p > 0x20 && *p < 0x7f; p++)
+		;
+	return *p == '\0';
+}
+
+static bool
 read_directory(const CmJson *json, bool plain, CmAcmeDirectory *out, CmStatus *st)
 {
 	const CmJson *meta = cm_json_get(json, "meta");
@@ -54,8 +67,8 @@ read_directory(const CmJson *json, bool plain, CmAcmeDirectory *out, CmStatus *s
 		!directory_url(json, "keyChange", plain, false, &out->key_change, st) ||
 		!directory_url(json, "renewalInfo", plain, false, &out->renewal_info, st))
 		return false;
-	/* for people, not for us: any scheme of the web will do */
-	if (terms != NULL && cm_acme_url_valid(terms))
+	/* for people, not for us: any scheme of the web will do, and the text itself */
+	if (terms != NULL && terms_readable(terms))
 	{
 		out->terms_of_service = strdup(terms);
 		if (out->terms_of_service == NULL)
@@ -148,14 +161,89 @@ cm_acme_new_account_payload(const char *const *contacts, int count, bool agree, 
 }
 
 bool
-cm_acme_bind_account(const char *payload, const CmKey *key, const char *eab_kid, CmSlice mac_key, const char *url, CmBuf *out, CmStatus *st)
+cm_acme_account_update_payload(const char *const *contacts, int count, bool agree, CmBuf *out, CmStatus *st)
+{
+	int			i;
+
+	if (count < 0 || count > MAX_CONTACTS)
+		return cm_fail(st, CM_LIMIT, "an account has at most %d contacts", MAX_CONTACTS);
+	/* An empty list takes away those that were; an update that says nothing at all is malformed. */
+	cm_buf_append_str(out, "{\"contact\":[");
+	for (i = 0; i < count; i++)
+	{
+		if (i > 0)
+			cm_buf_append_str(out, ",");
+		if (!put_contact(contacts[i], out, st))
+			return false;
+	}
+	cm_buf_append_str(out, agree ? "],\"termsOfServiceAgreed\":true}" : "]}");
+	return !out->failed || cm_fail(st, CM_MEMORY, "out of memory");
+}
+
+bool
+cm_acme_key_change(const char *account_url, const CmKey *key, const CmKey *new_key, const char *url, CmBuf *out, CmStatus *st)
+{
+	CmBuf		payload;
+	bool		ok;
+
+	cm_buf_init(&payload, 0);
+	cm_buf_append_str(&payload, "{\"account\":");
+	ok = cm_json_quote(&payload, account_url);
+	cm_buf_append_str(&payload, ",\"oldKey\":");
+	ok = ok && cm_jwk(key, &payload, st);
+	cm_buf_append_str(&payload, "}");
+	if (ok && payload.failed)
+		ok = cm_fail(st, CM_MEMORY, "out of memory");
+	ok = ok && cm_jws_sign(new_key, NULL, NULL, url, cm_buf_cstr(&payload), out, st);
+	cm_buf_free(&payload);
+	return ok;
+}
+
+bool
+cm_acme_eab_parse(CmSlice body, char **kid, CmBuf *mac_key, CmStatus *st)
+{
+	CmJson	   *json = cm_acme_body_parse(body, "the answer with the key for external account binding", st);
+	const char *id = cm_json_get_string(json, "eab_kid");
+	const char *key = cm_json_get_string(json, "eab_hmac_key");
+	char		why[200] = "";
+	bool		ok = false;
+
+	if (json == NULL)
+		return false;
+	if (id != NULL && id[0] != '\0' && strlen(id) <= MAX_CONTACT_LENGTH && key != NULL && cm_base64_decode(mac_key, key, strlen(key)) && mac_key->len > 0)
+	{
+		/* as text, as people give it */
+		cm_buf_reset(mac_key);
+		ok = cm_buf_append_str(mac_key, key) || cm_fail(st, CM_MEMORY, "out of memory");
+		*kid = pstrdup(id);
+	}
+	else
+	{
+		const char *type = cm_json_get_string(cm_json_get(json, "error"), "type");
+
+		cm_fail(st, CM_REFUSED, "the CA did not give a key for external account binding");
+		if (type != NULL)
+		{
+			cm_clean_text(why, sizeof(why), type, strlen(type));
+			cm_fail_detail(st, "It said: %s", why);
+		}
+	}
+	/* Law L7: the tree has the key as well. */
+	if (key != NULL)
+		cm_wipe((char *) key, strlen(key));
+	cm_json_free(json);
+	return ok;
+}
+
+bool
+cm_acme_bind_account(const char *payload, const CmKey *key, const char *eab_algorithm, const char *eab_kid, CmSlice mac_key, const char *url, CmBuf *out, CmStatus *st)
 {
 	size_t		end = (size_t) (strrchr(payload, '}') - payload);
 	bool		empty = strspn(payload, "{ \t\r\n") == end;
 
 	cm_buf_append(out, payload, end);
 	cm_buf_append_str(out, empty ? "\"externalAccountBinding\":" : ",\"externalAccountBinding\":");
-	if (!cm_jws_eab(key, eab_kid, mac_key, url, out, st))
+	if (!cm_jws_eab(key, eab_algorithm, eab_kid, mac_key, url, out, st))
 		return false;
 	return cm_buf_append_str(out, "}") || cm_fail(st, CM_MEMORY, "out of memory");
 }

@@ -66,6 +66,8 @@ cm_acme_class(const CmAcmeReply *reply, bool account_request)
 		return CM_ACME_LIMITED;
 	if (reply->status.code == CM_PROTOCOL)
 		return CM_ACME_PROTOCOL;
+	if (reply->status.code == CM_UNSUPPORTED || reply->status.code == CM_INVALID)
+		return CM_ACME_ORDER;
 	if (strcmp(type, "unauthorized") == 0)
 		return account_request || reply->code == 401 ? CM_ACME_ACCOUNT : CM_ACME_IDENTIFIER;
 	for (size_t i = 0; i < lengthof(types); i++)

@@ -70,11 +70,13 @@ extern bool cm_nonce_put(CmNoncePool *pool, const char *value, int64_t now);	/* 
 extern bool cm_nonce_take(CmNoncePool *pool, int64_t now, CmNonce *out);
 extern void cm_nonce_drop_until(CmNoncePool *pool, int64_t at);	/* those that came then or before */
 
-/* account.c: the directory (RFC 8555 7.1.1), strings on malloc. Its URLs must have the scheme that plain says. */
+/* account.c: what keyChange signs with the account key: a JWS by the new one (RFC 8555 7.3.5). */
+extern bool cm_acme_key_change(const char *account_url, const CmKey *key, const CmKey *new_key, const char *url, CmBuf *out, CmStatus *st);
+/* The directory (RFC 8555 7.1.1), strings on malloc. Its URLs must have the scheme that plain says. */
 extern bool cm_acme_directory_parse(CmSlice body, bool plain, CmAcmeDirectory *out, CmStatus *st);
 extern void cm_acme_directory_free(CmAcmeDirectory *directory);
 /* The payload of newAccount (an object) with the external account binding (RFC 8555 7.3.4) as its last member. */
-extern bool cm_acme_bind_account(const char *payload, const CmKey *key, const char *eab_kid, CmSlice mac_key, const char *url, CmBuf *out,
+extern bool cm_acme_bind_account(const char *payload, const CmKey *key, const char *eab_algorithm, const char *eab_kid, CmSlice mac_key, const char *url, CmBuf *out,
 								 CmStatus *st);
 
 #endif

@@ -67,6 +67,10 @@ typedef struct CmAcmeAuthorization
 } CmAcmeAuthorization;
 
 extern bool cm_acme_new_account_payload(const char *const *contacts, int count, bool agree, bool only_existing, CmBuf *out, CmStatus *st);
+/* contacts as they are to be from now on; agree: to the terms of service. */
+extern bool cm_acme_account_update_payload(const char *const *contacts, int count, bool agree, CmBuf *out, CmStatus *st);
+/* What ZeroSSL answers to a mail address: kid (palloc'ed) and the key as base64 text (mac_key is a secret buffer). */
+extern bool cm_acme_eab_parse(CmSlice body, char **kid, CmBuf *mac_key, CmStatus *st);
 extern bool cm_acme_account_parse(CmSlice body, CmAcmeAccount *out, CmStatus *st);
 
 extern bool cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const char *profile, const char *replaces, CmBuf *out, CmStatus *st);

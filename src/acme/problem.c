@@ -465,3 +465,9 @@ cm_acme_reply_judge(const CmHttpResponse *response, const char *url, bool plain,
 	else if (!read_location(response, url, plain, reply->location))
 		cm_fail(&reply->status, CM_PROTOCOL, "the Location header of the ACME server's answer is no URL of the directory's scheme");
 }
+
+void
+cm_acme_reply_read(const CmHttpResponse *response, const char *url, CmAcmeReply *reply)
+{
+	cm_acme_reply_judge(response, url, strncasecmp(url, "http:", 5) == 0, reply);
+}

@@ -39,8 +39,10 @@ typedef struct Request
 	char	   *accept;
 	char	   *kid;
 	char	   *eab_kid;
+	char	   *eab_algorithm;
 	CmBuf		eab_mac_key;	/* secret */
 	const CmKey *key;
+	const CmKey *new_key;
 	int64_t		timeout_ms;
 	size_t		max_body;
 	CmAcmeDone	done;
@@ -134,6 +136,7 @@ request_free(Request *request)
 	free(request->accept);
 	free(request->kid);
 	free(request->eab_kid);
+	free(request->eab_algorithm);
 	cm_buf_free(&request->eab_mac_key);
 	free(request);
 }
@@ -157,6 +160,7 @@ request_copy(CmAcmeSession *session, const CmAcmeRequest *from)
 	request->session = session;
 	request->target = from->target;
 	request->key = from->key;
+	request->new_key = from->new_key;
 	request->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : POST_TIMEOUT_MS;
 	request->max_body = from->max_body > 0 ? from->max_body : CM_ACME_BODY_MAX;
 	request->followers = from->followers;
@@ -164,7 +168,8 @@ request_copy(CmAcmeSession *session, const CmAcmeRequest *from)
 		copy_string(&request->payload, from->payload) &&
 		copy_string(&request->accept, from->accept) &&
 		copy_string(&request->kid, from->kid) &&
-		copy_string(&request->eab_kid, from->eab_kid);
+		copy_string(&request->eab_kid, from->eab_kid) &&
+		copy_string(&request->eab_algorithm, from->eab_algorithm);
 	if (ok && from->eab_kid != NULL)
 		ok = cm_buf_append(&request->eab_mac_key, from->eab_mac_key.data, from->eab_mac_key.len);
 	if (ok)
@@ -441,6 +446,8 @@ target_url(const CmAcmeSession *session, const Request *request)
 			return session->directory.revoke_cert;
 		case CM_ACME_RENEWAL_INFO:
 			return session->directory.renewal_info;
+		case CM_ACME_KEY_CHANGE:
+			return session->directory.key_change;
 		case CM_ACME_DIRECTORY:
 			break;
 	}
@@ -457,8 +464,13 @@ sign(const Request *request, CmBuf *out, CmStatus *st)
 	cm_buf_init(&bound, 0);
 	if (request->eab_kid != NULL)
 	{
-		ok = cm_acme_bind_account(request->payload, request->key, request->eab_kid,
+		ok = cm_acme_bind_account(request->payload, request->key, request->eab_algorithm, request->eab_kid,
 								  cm_slice(request->eab_mac_key.data, request->eab_mac_key.len), request->sent_to, &bound, st);
+		payload = cm_buf_cstr(&bound);
+	}
+	else if (request->target == CM_ACME_KEY_CHANGE)
+	{
+		ok = cm_acme_key_change(request->kid, request->key, request->new_key, request->sent_to, &bound, st);
 		payload = cm_buf_cstr(&bound);
 	}
 	ok = ok && cm_jws_sign(request->key, request->kid, request->nonce.value, request->sent_to, payload, out, st);
@@ -512,7 +524,7 @@ send_request(CmAcmeSession *session, Request *request, CmStatus *st)
 	if (url == NULL && request->target == CM_ACME_RENEWAL_INFO)
 		return cm_fail(st, CM_UNSUPPORTED, "the ACME server gives no renewal information");
 	if (url == NULL)
-		return cm_fail(st, CM_PROTOCOL, "the ACME server's directory has no URL for the request");
+		return cm_fail(st, CM_UNSUPPORTED, "the ACME server's directory has no URL for the request");
 	if (request->target == CM_ACME_RENEWAL_INFO)
 		return send_get(session, request, url, st);
 	snprintf(request->sent_to, sizeof(request->sent_to), "%s", url); /* checked: it fits */
@@ -610,6 +622,8 @@ check_request(const CmAcmeSession *session, const CmAcmeRequest *request, CmStat
 		return cm_fail(st, CM_INVALID, "the URL of an ACME request must be absolute and have the scheme of the server's directory");
 	if (request->payload != NULL && strlen(request->payload) > MAX_PAYLOAD)
 		return cm_fail(st, CM_LIMIT, "the payload of an ACME request is longer than %zu bytes", MAX_PAYLOAD);
+	if (request->target == CM_ACME_KEY_CHANGE && (request->new_key == NULL || request->kid == NULL))
+		return cm_fail(st, CM_INVALID, "keyChange needs an account and a new key");
 	if (request->eab_kid != NULL)
 	{
 		if (request->target != CM_ACME_NEW_ACCOUNT || request->payload == NULL || request->payload[0] != '{' ||

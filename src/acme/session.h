@@ -39,6 +39,7 @@ typedef enum CmAcmeTarget
 	CM_ACME_NEW_ORDER,
 	CM_ACME_REVOKE_CERT,
 	CM_ACME_RENEWAL_INFO,		/* an unsigned GET; url of the request: what follows the directory's (RFC 9773 4.1); CM_UNSUPPORTED when the directory has none */
+	CM_ACME_KEY_CHANGE,			/* new_key says to which */
 	CM_ACME_DIRECTORY			/* nothing is sent: done is called as soon as the directory is there (no key needed) */
 } CmAcmeTarget;
 
@@ -76,11 +77,16 @@ typedef struct CmAcmeRequest
 	const char *kid;			/* account URL; NULL: the JWK goes into the header */
 	/* newAccount only: external account binding, made when the URL is known */
 	const char *eab_kid;
+	const char *eab_algorithm;	/* NULL: HS256 */
 	CmSlice		eab_mac_key;
+	const CmKey *new_key;		/* keyChange only; must live until done */
 	int64_t		timeout_ms;		/* 0 = 60 s */
 	size_t		max_body;		/* 0 = 256 KiB */
 	int			followers;		/* so many requests will come at once when this one is answered: nonces for them are fetched meanwhile */
 } CmAcmeRequest;
+
+/* What an answer to any HTTP request says, but for its buffers. */
+extern void cm_acme_reply_read(const CmHttpResponse *response, const char *url, CmAcmeReply *reply);
 
 extern CmAcmeSession *cm_acme_session_create(CmLoop *loop, const char *directory_url, const char *trust_anchors, CmStatus *st);
 extern void cm_acme_session_destroy(CmAcmeSession *session);

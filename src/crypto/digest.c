@@ -8,6 +8,7 @@
 #include "crypto/digest.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "crypto/compat.h"
@@ -74,19 +75,19 @@ cm_sha1(CmSlice data, uint8_t out[20])
 
 /* The context holds the key, so it is made for one call and cleansed with it. */
 bool
-cm_hmac_sha256(CmSlice key, CmSlice data, uint8_t out[32])
+cm_hmac(CmDigestAlg alg, CmSlice key, CmSlice data, uint8_t *out, size_t *len)
 {
 	static const uint8_t no_key[1] = {0};
-	char		name[] = "SHA256";
+	char		name[16];
 	OSSL_PARAM	params[2];
 	EVP_MAC_CTX *ctx = NULL;
-	size_t		len = 0;
 	bool		ok;
 
 	if (hmac == NULL)
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (hmac != NULL)
 		ctx = EVP_MAC_CTX_new(hmac);
+	(void) snprintf(name, sizeof(name), "%s", digest_names[alg]);	/* the parameter is not const */
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
 	params[1] = OSSL_PARAM_construct_end();
 
@@ -94,10 +95,23 @@ cm_hmac_sha256(CmSlice key, CmSlice data, uint8_t out[32])
 	ok = ctx != NULL &&
 		EVP_MAC_init(ctx, key.len == 0 ? no_key : key.data, key.len, params) == 1 &&
 		EVP_MAC_update(ctx, data.data, data.len) == 1 &&
-		EVP_MAC_final(ctx, out, &len, 32) == 1 && len == 32;
+		EVP_MAC_final(ctx, out, len, CM_DIGEST_MAX) == 1;
 	EVP_MAC_CTX_free(ctx);
 	if (!ok)
 		ERR_clear_error();
+	return ok;
+}
+
+bool
+cm_hmac_sha256(CmSlice key, CmSlice data, uint8_t out[32])
+{
+	uint8_t		mac[CM_DIGEST_MAX];
+	size_t		len = 0;
+	bool		ok = cm_hmac(CM_DIGEST_SHA256, key, data, mac, &len) && len == 32;
+
+	if (ok)
+		memcpy(out, mac, 32);
+	cm_wipe(mac, sizeof(mac));
 	return ok;
 }
 

@@ -24,6 +24,8 @@ extern bool cm_digest(CmDigestAlg alg, CmSlice data, uint8_t *out, size_t *len);
 extern bool cm_sha256(CmSlice data, uint8_t out[32]);
 extern bool cm_sha1(CmSlice data, uint8_t out[20]);		/* key identifiers (RFC 5280 4.2.1.2) only */
 extern bool cm_hmac_sha256(CmSlice key, CmSlice data, uint8_t out[32]);
+/* out holds CM_DIGEST_MAX bytes. */
+extern bool cm_hmac(CmDigestAlg alg, CmSlice key, CmSlice data, uint8_t *out, size_t *len);
 extern bool cm_random(void *out, size_t len);
 /* Why the crypto library failed: drains its error queue into the detail of st. Always returns false. */
 extern bool cm_fail_crypto(CmStatus *st, const char *what);

@@ -301,16 +301,46 @@ cm_jws_sign(const CmKey *key, const char *kid, const char *nonce, const char *ur
 	return ok;
 }
 
-bool
-cm_jws_eab(const CmKey *account, const char *kid, CmSlice mac_key, const char *url, CmBuf *out, CmStatus *st)
+typedef struct MacAlg
 {
-	uint8_t		mac[32];
+	const char *name;			/* RFC 7518 3.1 */
+	CmDigestAlg digest;
+} MacAlg;
+
+static const MacAlg mac_algs[] = {
+	{"HS256", CM_DIGEST_SHA256},
+	{"HS384", CM_DIGEST_SHA384},
+	{"HS512", CM_DIGEST_SHA512}
+};
+
+static const MacAlg *
+mac_alg(const char *name, CmStatus *st)
+{
+	size_t		i;
+
+	for (i = 0; i < sizeof(mac_algs) / sizeof(mac_algs[0]); i++)
+	{
+		if (name == NULL || strcmp(name, mac_algs[i].name) == 0)
+			return &mac_algs[i];
+	}
+	(void) cm_fail(st, CM_UNSUPPORTED, "external account binding knows HS256, HS384 and HS512 only");
+	return NULL;
+}
+
+bool
+cm_jws_eab(const CmKey *account, const char *alg_name, const char *kid, CmSlice mac_key, const char *url, CmBuf *out, CmStatus *st)
+{
+	const MacAlg *alg = mac_alg(alg_name, st);
+	uint8_t		mac[CM_DIGEST_MAX];
+	size_t		mac_len = 0;
 	CmBuf		header;
 	CmBuf		jwk;
 	CmBuf		input;
 	CmBuf		signature;
 	bool		ok;
 
+	if (alg == NULL)
+		return false;
 	if (mac_key.len == 0)
 		return cm_fail(st, CM_INVALID, "MAC key of the external account is empty");
 	cm_buf_init(&header, 0);
@@ -319,15 +349,15 @@ cm_jws_eab(const CmKey *account, const char *kid, CmSlice mac_key, const char *u
 	cm_buf_init(&signature, 0);
 
 	cm_buf_append_byte(&header, '{');
-	put_member(&header, "alg", "HS256");
+	put_member(&header, "alg", alg->name);
 	put_member(&header, "kid", kid);
 	put_member(&header, "url", url);
 	cm_buf_append_byte(&header, '}');
 
 	ok = cm_jwk(account, &jwk, st) && write_input(&header, slice_of(&jwk), &input, st);
-	if (ok && !cm_hmac_sha256(mac_key, slice_of(&input), mac))
+	if (ok && !cm_hmac(alg->digest, mac_key, slice_of(&input), mac, &mac_len))
 		ok = cm_fail(st, CM_CRYPTO, "could not compute the MAC of the external account binding");
-	if (ok && !cm_base64url_encode(&signature, mac, sizeof(mac)))
+	if (ok && !cm_base64url_encode(&signature, mac, mac_len))
 		ok = out_of_memory(st);
 	ok = ok && write_flat(slice_of(&input), slice_of(&signature), out, st);
 	cm_buf_free(&header);

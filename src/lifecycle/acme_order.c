@@ -5,7 +5,11 @@
  */
 #include "postgres.h"
 
+#include "acme/class.h"
+#include "lifecycle/acme_limit.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/fallback.h"
+#include "store/fallback.h"
 #include "lifecycle/notify.h"
 #include "store/acme_certificate.h"
 #include "store/audit.h"
@@ -22,6 +26,9 @@
 #define POLL_MAX_MS (15 * MINUTE_MS)
 /* Orders that wait no longer for their next question stay in memory, as those whose answer is on its way. */
 #define HOLD_MAX_MS 5000
+#define PAUSED_S 86400
+/* A rollover of the account's key takes a second. */
+#define ROLLOVER_MS 1000
 
 typedef struct Step
 {
@@ -87,6 +94,9 @@ cm_acme_order_prepare(CmWork *work)
 		cm_acme_certificate_message(work->order->certificate_id, psprintf("waits until the account at CA \"%s\" is registered; see certmgr.acme_account", work->account->ca_name));
 		return cm_work_again(work, MINUTE_MS / 2, true);
 	}
+	/* While the account's key changes nothing may be signed with either. */
+	if (work->account->rollover != NULL && (strcmp(work->account->rollover, "draining") == 0 || strcmp(work->account->rollover, "sent") == 0))
+		return cm_work_again(work, ROLLOVER_MS, false);
 	return step->prepare(work);
 }
 
@@ -194,7 +204,9 @@ certificate_failed(CmWork *work, const char *message)
 	{
 		cm_audit("worker", "fail", "certificate", order->certificate_id, NULL);
 		cm_notify("failed", order->certificate_id, order->subscriber_id);
-		if (order->renewed_from != 0)
+		cm_fallback_hurry(order->certificate_id);
+		/* Not when another CA stepped in: the old one has a successor. */
+		if (order->renewed_from != 0 && cm_fallback_issued_instead(order->certificate_id) == 0)
 			cm_renewal_failed(order->renewed_from, message);
 	}
 	return cm_work_finish(work);
@@ -209,6 +221,9 @@ cm_order_failed(CmWork *work, const char *message, const char *problem, bool aga
 	TimestampTz at;
 	int64		id;
 
+	if (again)
+		cm_acme_limit_failed(work->account, order);
+	cm_acme_limit_refund(work->account, order, order->url != NULL);
 	cm_acme_order_end(order, "failed", problem);
 	cm_job_put("acme_cleanup", order->id, GetCurrentTimestamp());
 	if (!again || tried >= ORDER_MAX)
@@ -249,23 +264,31 @@ cm_order_refused(CmWork *work, CmOp *op)
 	CmAcmeOrderRow *order = work->order;
 	const char *type = op->reply.problem_type;
 	char	   *words = cm_reply_words(&op->reply);
+	CmAcmeClass class = cm_acme_class(&op->reply, order->url == NULL);
 
+	/* "Too many": no other order of that sort goes and asks, either. */
+	if (class == CM_ACME_LIMITED && order->url == NULL)
+	{
+		cm_acme_limit_learn(work->account, order, &op->reply);
+		cm_acme_limit_refund(work->account, order, false);
+	}
+	/* A page of the CA where a person ends a pause; we look whether somebody did once a day. */
+	if (class == CM_ACME_HUMAN && strcmp(type, "rateLimited") == 0)
+		return cm_work_retry(work, order->certificate_id, psprintf("needs a person: %s", words), PAUSED_S);
 	if (!cm_reply_transient(&op->reply))
 	{
 		if (is_one_of(type, fatal))
 			return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
 		if (strcmp(type, "accountDoesNotExist") == 0)
 		{
-			cm_acme_account_set_trouble(work->account, "pending", words, true);
+			cm_acme_account_look(work->account, words);
 			work->clients->account = NULL;
-			cm_job_put("acme_account", work->account->id, GetCurrentTimestamp());
 			return cm_work_retry(work, order->certificate_id, words, 30);
 		}
 		if (strcmp(type, "userActionRequired") == 0)
 		{
-			cm_acme_account_set_trouble(work->account, "needs_human", words, false);
+			cm_acme_account_needs_human(work->account, &op->reply);
 			work->clients->account = NULL;
-			cm_job_put("acme_account", work->account->id, cm_after_ms(ORDER_MAX_MS));
 			return cm_work_retry(work, order->certificate_id, words, 300);
 		}
 	}

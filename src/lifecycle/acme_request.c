@@ -7,6 +7,7 @@
 #include "base/host.h"
 #include "lifecycle/acme_request.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/fallback.h"
 #include "pg/error.h"
 #include "utils/timestamp.h"
 
@@ -63,6 +64,7 @@ cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
 		hosts[i] = host_of(sans[i]);
 	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count);
 	cm_job_put("acme_order", order_id, GetCurrentTimestamp());
+	cm_fallback_plan(certificate_id, ca_id);
 }
 
 void

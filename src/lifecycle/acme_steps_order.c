@@ -5,7 +5,9 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "lifecycle/acme_limit.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/fallback.h"
 #include "lifecycle/notify.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
@@ -94,6 +96,8 @@ cm_step_new_order_prepare(CmWork *work)
 	CmAcmeIdentifier *ids = palloc0(sizeof(CmAcmeIdentifier) * order->identifier_count);
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf	   *payload = cm_own_buf(0);
+	TimestampTz until;
+	char	   *words;
 	CmJson	   *config;
 	const char *replacing;
 	int64		twin;
@@ -116,6 +120,11 @@ cm_step_new_order_prepare(CmWork *work)
 	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
 	if (!cm_acme_new_order_payload(ids, order->identifier_count, work->variant & WITHOUT_PROFILE ? NULL : cm_json_get_string(config, "profile"), replacing, payload, &st))
 		return cm_order_failed(work, cm_status_words(&st), NULL, false);
+	if (!cm_acme_limit_charge(work->account, order, &until, &words))
+	{
+		cm_acme_certificate_message(order->certificate_id, words);
+		return cm_work_again(work, Max((until - GetCurrentTimestamp()) / 1000, 0) + 1, false);
+	}
 	op = cm_work_acme(work, CM_ACME_NEW_ORDER, NULL, pstrdup(cm_buf_cstr(payload)));
 	op->tag = replacing != NULL ? TAG_REPLACES : 0;
 	/* The authorizations are read all at once. */
@@ -368,6 +377,8 @@ take_chain(CmWork *work, CmSlice body)
 		return cm_work_retry(work, order->certificate_id, words, -1);
 	}
 	cm_acme_order_end(order, "done", NULL);
+	cm_acme_limit_done(order);
+	(void) cm_fallback_settle(order->certificate_id);
 	cm_job_put("acme_cleanup", order->id, GetCurrentTimestamp());
 	if (work->account->quirks.ari)
 		cm_job_put("acme_renewal_info", order->certificate_id, GetCurrentTimestamp());

@@ -10,7 +10,9 @@
 #include <math.h>
 
 #include "common/pg_prng.h"
+#include "lifecycle/acme_limit.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/fallback.h"
 #include "lifecycle/master_key.h"
 #include "lifecycle/challenge.h"
 #include "pg/own.h"
@@ -155,6 +157,17 @@ delay_over(void *arg)
 }
 
 static void
+http_done(CmHttpResponse *response, void *arg)
+{
+	CmOp	   *op = arg;
+
+	cm_acme_reply_read(response, op->http.url, &op->reply);
+	op->reply.body = response->body;
+	cm_buf_init(&response->body, response->body.max);
+	answered(op);
+}
+
+static void
 start_op(CmOp *op)
 {
 	CmWork	   *work = op->work;
@@ -171,6 +184,9 @@ start_op(CmOp *op)
 			break;
 		case CM_OP_FOLLOW:
 			started = cm_dns01_delegation(call.loop, op->config, op->name, dns_done, op, &st);
+			break;
+		case CM_OP_HTTP:
+			started = cm_http_start(work->clients->loop, &op->http, http_done, op, &st) != NULL;
 			break;
 		case CM_OP_FIND_ZONE:
 			started = op->provider->find_zone(&call, &st);
@@ -267,6 +283,7 @@ static const Kind kinds[] = {
 	{"acme_account", cm_acme_account_prepare, cm_acme_account_apply},
 	{"acme_order", cm_acme_order_prepare, cm_acme_order_apply},
 	{"acme_cleanup", cm_acme_cleanup_prepare, cm_acme_cleanup_apply},
+	{"acme_fallback", cm_fallback_prepare, cm_fallback_apply},
 	{"acme_revoke", cm_acme_revoke_prepare, cm_acme_revoke_apply},
 	{"dns_check", cm_dns_check_prepare, cm_dns_check_apply},
 	{"acme_renewal_info", cm_acme_renewal_info_prepare, cm_acme_renewal_info_apply},
@@ -324,6 +341,22 @@ keep_exchanges(CmWork *work)
 	}
 }
 
+/* Does the CA answer at all? Before the step, which may forget the account. */
+static void
+note_answers(CmWork *work)
+{
+	for (int i = 0; i < work->nops && work->client != NULL; i++)
+	{
+		CmAcmeAccountRow *account;
+
+		if (work->ops[i]->kind != CM_OP_ACME || !work->ops[i]->answered)
+			continue;
+		account = cm_acme_clients_account(work->clients, work->client->account_id);
+		if (account != NULL)
+			cm_acme_breaker_note(account->ca_id, &work->ops[i]->reply);
+	}
+}
+
 bool
 cm_work_advance(CmWork *work)
 {
@@ -338,7 +371,10 @@ cm_work_advance(CmWork *work)
 	if (!cm_job_hold(&work->job, cm_after_ms(CM_LEASE_MS / 2), cm_after_ms(CM_LEASE_MS)))
 		fate = CM_FATE_RELEASED;
 	else if (work->nops > 0)
+	{
+		note_answers(work);
 		fate = kind->apply(work);
+	}
 
 	while (fate == CM_FATE_NEXT)
 	{
@@ -372,7 +408,7 @@ cm_work_crashed(CmWork *work, const char *message)
 		CmAcmeAccountRow *account = cm_acme_account_get(work->job.target_id);
 
 		if (account != NULL)
-			cm_acme_account_set_trouble(account, account->state, message, false);
+			cm_acme_account_say(account, message);
 	}
 }
 

@@ -71,6 +71,7 @@ typedef enum CmOpKind
 {
 	CM_OP_ACME,
 	CM_OP_FOLLOW,				/* the CNAME at a name */
+	CM_OP_HTTP,					/* a plain request; its answer is in reply as well */
 	CM_OP_FIND_ZONE,
 	CM_OP_APPLY,				/* records into a zone, or out of it */
 	CM_OP_CONFIRM,				/* has a change reached all servers of the provider? */
@@ -102,6 +103,8 @@ typedef struct CmOp
 	const char *challenge_type; /* of the authorization asked for; NULL: what its row or its CA says */
 	const char *what;			/* for the ledger of exchanges: "order", "finalize" ... */
 	int64		delay_ms;		/* sent after this time */
+	/* HTTP */
+	CmHttpRequest http;
 	/* DNS */
 	const CmDns01Provider *provider;
 	int64		provider_id;
@@ -215,6 +218,11 @@ extern CmOp *cm_dns_side_op(CmWork *work, const CmDnsSide *side, CmOpKind kind);
 extern bool cm_dns_side_ops(CmWork *work, CmDnsRecordRow *records, int count, bool remove, CmStatus *st);
 /* dns_function.c: an apply of the provider "sql", in a transaction of its own. The outcome is in op->dns. Never throws, but for cancel and shutdown. */
 extern void cm_dns_function_apply(CmOp *op);
+
+/* The account may not be what we think: it is looked for again, orders wait. */
+extern void cm_acme_account_look(CmAcmeAccountRow *account, const char *words);
+/* userActionRequired of any request: the account says what a person has to do, and where. */
+extern void cm_acme_account_needs_human(CmAcmeAccountRow *account, const CmAcmeReply *reply);
 
 /* The kinds of jobs. */
 extern CmFate cm_acme_account_prepare(CmWork *work);

@@ -400,9 +400,12 @@ cm_ca_enable(const char *name, bool enabled, const char *actor)
 void
 cm_ca_drop(const char *name, const char *actor)
 {
-	CmCaRow    *ca = cm_ca_require(name, true);
+	CmCaRow    *ca = cm_ca_require(name, false);
 	char	   *use;
 
+	/* Jobs first, as engines take them, or we would wait for each other. */
+	cm_ca_lock_jobs(ca->id);
+	ca = cm_ca_require(name, true);
 	/* What is being issued is seen or waited for. */
 	cm_lock_exclusive(CM_LOCK_CA, ca->id);
 	use = cm_ca_in_use(ca->id);

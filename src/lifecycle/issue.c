@@ -439,3 +439,19 @@ cm_renew_due(int64 certificate_id)
 	}
 	return renew(old, s, old->sealed_key.len == 0, NULL, "worker");
 }
+
+int64
+cm_issue_fallback(int64 certificate_id, int64 ca_id)
+{
+	CmPredecessor *first = predecessor(certificate_id);
+	CmSubscriber *s = cm_subscriber_get_by_id(first->subscriber_id);
+	CmWanted	w = {0};
+
+	w.actor = "worker";
+	cm_want_subscriber(&w, s);
+	w.ca_id = ca_id;
+	/* A key that is not ours comes with its request. */
+	if (first->sealed_key.len == 0 && first->csr.len > 0)
+		cm_want_csr(&w, first->csr, false, false, false);
+	return issue(&w);
+}

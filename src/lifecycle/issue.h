@@ -39,5 +39,7 @@ extern int64 cm_issue_from(const CmIssueFrom *request);
 extern int64 cm_renew(int64 certificate_id, const char *key, const char *csr);
 /* Renews one certificate whose renew_at has come (worker): a new key where the old one was made here, the same public key otherwise. Clears renew_at of the old one. Throws on failure. Returns the successor's id. */
 extern int64 cm_renew_due(int64 certificate_id);
+/* The same for a subscriber's certificate that does not come, from another ACME CA (worker). Throws on failure. Returns the new certificate's id. */
+extern int64 cm_issue_fallback(int64 certificate_id, int64 ca_id);
 
 #endif

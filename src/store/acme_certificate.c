@@ -170,3 +170,21 @@ cm_renewal_again(int64 id, TimestampTz at, const char *message)
 
 	cm_query(&again, (Datum[]) {Int64GetDatum(id), TimestampTzGetDatum(at), cm_datum_text(message)}, NULL);
 }
+
+bool
+cm_acme_certificate_wanting(int64 id)
+{
+	static CmQuery look = {"SELECT FROM certmgr.certificate WHERE id = $1 AND state IN ('pending', 'failed') AND subscriber_id IS NOT NULL", 1, {INT8OID}};
+
+	return cm_query(&look, (Datum[]) {Int64GetDatum(id)}, NULL).count > 0;
+}
+
+bool
+cm_acme_certificate_of_own_ca(int64 id, int64 ca_id)
+{
+	static CmQuery look = {
+		"SELECT FROM certmgr.certificate c JOIN certmgr.subscriber s ON s.id = c.subscriber_id WHERE c.id = $1 AND s.ca_id = CASE $2 WHEN 0 THEN c.ca_id ELSE $2 END",
+		2, {INT8OID, INT8OID}};
+
+	return cm_query(&look, (Datum[]) {Int64GetDatum(id), Int64GetDatum(ca_id)}, NULL).count > 0;
+}

@@ -36,6 +36,11 @@ extern void cm_acme_certificate_message(int64 id, const char *message); /* while
 /* When is a certificate of this subscriber to be renewed? False: never. *before: seconds before expiry, 0 for the default. */
 extern bool cm_acme_certificate_renews(int64 subscriber_id, int64 *before);
 
+/* Is it still on order, or failed? */
+extern bool cm_acme_certificate_wanting(int64 id);
+/* Is its CA (0: the row's) its subscriber's own? */
+extern bool cm_acme_certificate_of_own_ca(int64 id, int64 ca_id);
+
 /* For revocation; false when there is no such certificate or it has no bytes. */
 typedef struct CmAcmeRevocation
 {

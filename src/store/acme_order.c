@@ -198,3 +198,20 @@ cm_acme_order_count(int64 certificate_id)
 
 	return (int) cm_rows_int64(&rows, 0, 0);
 }
+
+int64 *
+cm_acme_orders_started(int64 account_id, int *count)
+{
+	static CmQuery started = {
+		"SELECT o.id FROM certmgr_private.job j JOIN certmgr.acme_order o ON o.id = j.target_id"
+		" WHERE j.lane = $1 AND j.kind = 'acme_order' AND (j.lease_until IS NOT NULL OR j.due_at < pg_catalog.clock_timestamp() + interval '1 minute')"
+		" AND o.url IS NOT NULL AND o.step NOT IN ('done', 'failed')",
+		1, {INT8OID}};
+	CmRows		rows = cm_query(&started, (Datum[]) {Int64GetDatum(account_id)}, NULL);
+	int64	   *ids = palloc(sizeof(int64) * Max(rows.count, 1));
+
+	for (int i = 0; i < rows.count; i++)
+		ids[i] = cm_rows_int64(&rows, i, 0);
+	*count = rows.count;
+	return ids;
+}

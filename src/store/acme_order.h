@@ -64,5 +64,7 @@ extern int64 cm_acme_order_cancel(int64 certificate_id);
 /* An older order of the account for the same names that is not over; its certificate, or 0. */
 extern int64 cm_acme_order_twin(const CmAcmeOrderRow *order);
 extern int	cm_acme_order_count(int64 certificate_id);
+/* Ids of open orders of an account that the CA knows and that go on within a minute. */
+extern int64 *cm_acme_orders_started(int64 account_id, int *count);
 
 #endif

@@ -136,11 +136,20 @@ cm_ca_in_use(int64 id)
 }
 
 void
+cm_ca_lock_jobs(int64 id)
+{
+	static CmQuery lock = {"SELECT id FROM certmgr_private.job WHERE (kind = 'crl' AND target_id = $1) "
+	"OR (kind = 'acme_account' AND target_id IN (SELECT id FROM certmgr.acme_account WHERE ca_id = $1)) ORDER BY id FOR UPDATE", 1, {INT8OID}};
+
+	cm_query(&lock, (Datum[]) {Int64GetDatum(id)}, NULL);
+}
+
+void
 cm_ca_delete(int64 id)
 {
 	static CmQuery job = {"DELETE FROM certmgr_private.job WHERE (kind IN ('crl', 'ocsp') AND target_id = $1) "
 	"OR (kind = 'acme_account' AND target_id IN (SELECT id FROM certmgr.acme_account WHERE ca_id = $1))", 1, {INT8OID}};
-	static CmQuery account = {"DELETE FROM certmgr.acme_account WHERE ca_id = $1 RETURNING key_id, eab_secret_id", 1, {INT8OID}};
+	static CmQuery account = {"DELETE FROM certmgr.acme_account WHERE ca_id = $1 RETURNING key_id, eab_secret_id, candidate_key_id", 1, {INT8OID}};
 	static CmQuery ca = {"DELETE FROM certmgr.ca WHERE id = $1 RETURNING key_id", 1, {INT8OID}};
 	Datum		arg = Int64GetDatum(id);
 	CmRows		rows;
@@ -155,6 +164,8 @@ cm_ca_delete(int64 id)
 		cm_store_key_delete(cm_rows_int64(&rows, i, 0));
 		if (!cm_rows_null(&rows, i, 1))
 			cm_secret_delete(cm_rows_int64(&rows, i, 1));
+		if (!cm_rows_null(&rows, i, 2))
+			cm_store_key_delete(cm_rows_int64(&rows, i, 2));
 	}
 	rows = cm_query(&ca, &arg, NULL);
 	if (rows.count > 0 && !cm_rows_null(&rows, 0, 0))

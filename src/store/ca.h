@@ -34,6 +34,7 @@ extern void cm_ca_config_merge(int64 id, const char *json);
 extern void cm_ca_set_state(int64 id, const char *state);
 /* What keeps a CA from being dropped, in words; NULL: nothing. */
 extern char *cm_ca_in_use(int64 id);
+extern void cm_ca_lock_jobs(int64 id);
 extern void cm_ca_delete(int64 id);
 
 #endif

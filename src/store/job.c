@@ -13,6 +13,7 @@
 #include "pg/query.h"
 #include "pg/wake.h"
 #include "store/job.h"
+#include "utils/array.h"
 #include "utils/timestamp.h"
 
 /* Leased rows stand among the due ones; no engine has more than 2,000 in flight (certmgr.max_orders_in_flight). */
@@ -22,37 +23,80 @@ void
 cm_job_put(const char *kind, int64 target_id, TimestampTz due_at)
 {
 	static CmQuery put = {
-		"INSERT INTO certmgr_private.job AS j (kind, target_id, due_at) VALUES ($1, $2, $3)"
+		"INSERT INTO certmgr_private.job AS j (kind, target_id, due_at, lane, holder) VALUES ($1, $2, $3, CASE $1 WHEN 'acme_account' THEN $2 ELSE 0 END, 0)"
 		" ON CONFLICT (kind, target_id) DO UPDATE SET due_at = LEAST(j.due_at, EXCLUDED.due_at)",
 		3, {TEXTOID, INT8OID, TIMESTAMPTZOID}};
+	static CmQuery put_order = {
+		"INSERT INTO certmgr_private.job AS j (kind, target_id, due_at, lane, holder)"
+		" SELECT $1, o.id, $3, o.account_id, COALESCE(c.subscriber_id, 0) FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id WHERE o.id = $2"
+		" ON CONFLICT (kind, target_id) DO UPDATE SET due_at = LEAST(j.due_at, EXCLUDED.due_at), lane = EXCLUDED.lane",
+		3, {TEXTOID, INT8OID, TIMESTAMPTZOID}};
 
-	cm_query(&put, (Datum[]) {cm_datum_text(kind), Int64GetDatum(target_id), TimestampTzGetDatum(due_at)}, NULL);
+	cm_query(strcmp(kind, "acme_order") == 0 ? &put_order : &put, (Datum[]) {cm_datum_text(kind), Int64GetDatum(target_id), TimestampTzGetDatum(due_at)}, NULL);
 	cm_wake_at_commit();
 }
 
+static CmJobRow *
+to_jobs(const CmRows *rows, int *count)
+{
+	CmJobRow   *jobs = palloc0(sizeof(CmJobRow) * Max(rows->count, 1));
+
+	for (int i = 0; i < rows->count; i++)
+	{
+		jobs[i].id = cm_rows_int64(rows, i, 0);
+		strlcpy(jobs[i].kind, cm_rows_text(rows, i, 1), sizeof(jobs[i].kind));
+		jobs[i].target_id = cm_rows_int64(rows, i, 2);
+		jobs[i].due_at = DatumGetTimestampTz(cm_rows_value(rows, i, 3));
+		jobs[i].attempt = DatumGetInt32(cm_rows_value(rows, i, 4));
+		jobs[i].lease_epoch = cm_rows_int64(rows, i, 5);
+		jobs[i].lane = cm_rows_int64(rows, i, 6);
+		jobs[i].holder = cm_rows_int64(rows, i, 7);
+	}
+	*count = rows->count;
+	return jobs;
+}
+
+#define JOB_COLUMNS "j.id, j.kind, j.target_id, j.due_at, j.attempt, j.lease_epoch, j.lane, j.holder"
+#define JOB_DUE " FROM certmgr_private.job j WHERE j.due_at <= $1 AND (j.lease_until IS NULL OR j.lease_until <= $1)"
+
 CmJobRow *
-cm_job_claim(TimestampTz now, TimestampTz lease_until, int limit, int *count)
+cm_job_due(TimestampTz now, int oldest, int newest, int *count)
+{
+	static CmQuery due = {
+		"(SELECT " JOB_COLUMNS JOB_DUE " ORDER BY j.due_at, j.id LIMIT $2)"
+		" UNION (SELECT " JOB_COLUMNS JOB_DUE " ORDER BY j.due_at DESC, j.id DESC LIMIT $3)",
+		3, {TIMESTAMPTZOID, INT4OID, INT4OID}};
+	CmRows		rows = cm_query(&due, (Datum[]) {TimestampTzGetDatum(now), Int32GetDatum(oldest), Int32GetDatum(newest)}, NULL);
+
+	return to_jobs(&rows, count);
+}
+
+CmJobRow *
+cm_job_claim(TimestampTz now, TimestampTz lease_until, const int64 *ids, int id_count, int *count)
 {
 	static CmQuery claim = {
-		"UPDATE certmgr_private.job j SET lease_epoch = j.lease_epoch + 1, lease_until = $2, due_at = $2"
-		" FROM (SELECT id, due_at FROM certmgr_private.job WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)"
-		" ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) d"
-		" WHERE j.id = d.id RETURNING j.id, j.kind, j.target_id, d.due_at, j.attempt, j.lease_epoch",
-		3, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}};
-	CmRows		rows = cm_query(&claim, (Datum[]) {TimestampTzGetDatum(now), TimestampTzGetDatum(lease_until), Int32GetDatum(limit)}, NULL);
-	CmJobRow   *jobs = palloc0(sizeof(CmJobRow) * Max(rows.count, 1));
+		"UPDATE certmgr_private.job u SET lease_epoch = u.lease_epoch + 1, lease_until = $2, due_at = $2"
+		" FROM (SELECT j.id, j.due_at" JOB_DUE " AND j.id = ANY ($3) FOR UPDATE SKIP LOCKED) d"
+		" WHERE u.id = d.id RETURNING u.id, u.kind, u.target_id, d.due_at, u.attempt, u.lease_epoch, u.lane, u.holder",
+		3, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID}};
+	Datum	   *elements = palloc(sizeof(Datum) * Max(id_count, 1));
+	CmRows		rows;
 
-	for (int i = 0; i < rows.count; i++)
-	{
-		jobs[i].id = cm_rows_int64(&rows, i, 0);
-		strlcpy(jobs[i].kind, cm_rows_text(&rows, i, 1), sizeof(jobs[i].kind));
-		jobs[i].target_id = cm_rows_int64(&rows, i, 2);
-		jobs[i].due_at = DatumGetTimestampTz(cm_rows_value(&rows, i, 3));
-		jobs[i].attempt = DatumGetInt32(cm_rows_value(&rows, i, 4));
-		jobs[i].lease_epoch = cm_rows_int64(&rows, i, 5);
-	}
-	*count = rows.count;
-	return jobs;
+	for (int i = 0; i < id_count; i++)
+		elements[i] = Int64GetDatum(ids[i]);
+	rows = cm_query(&claim,
+					(Datum[]) {TimestampTzGetDatum(now), TimestampTzGetDatum(lease_until),
+							   PointerGetDatum(construct_array(elements, id_count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))},
+					NULL);
+	return to_jobs(&rows, count);
+}
+
+void
+cm_job_park(int64 id, TimestampTz until)
+{
+	static CmQuery park = {"UPDATE certmgr_private.job SET due_at = $2 WHERE id = $1 AND lease_until IS NULL AND due_at < $2", 2, {INT8OID, TIMESTAMPTZOID}};
+
+	cm_query(&park, (Datum[]) {Int64GetDatum(id), TimestampTzGetDatum(until)}, NULL);
 }
 
 bool

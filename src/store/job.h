@@ -14,13 +14,19 @@ typedef struct CmJobRow
 	int64		id;
 	char		kind[24];
 	int64		target_id;
+	int64		lane;			/* ACME account, 0: none */
+	int64		holder;			/* subscriber, 0: none */
 	TimestampTz due_at;			/* as claimed */
 	int			attempt;
 	int64		lease_epoch;
 } CmJobRow;
 
-/* Claims at most limit due jobs that are not leased (FOR UPDATE SKIP LOCKED), until lease_until. Array in the current context. */
-extern CmJobRow *cm_job_claim(TimestampTz now, TimestampTz lease_until, int limit, int *count);
+/* Due jobs that are not leased: the oldest ones, and the newest ones. Not locked. */
+extern CmJobRow *cm_job_due(TimestampTz now, int oldest, int newest, int *count);
+/* Claims these, as far as they are still due and not leased (FOR UPDATE SKIP LOCKED), until lease_until. Array in the current context. */
+extern CmJobRow *cm_job_claim(TimestampTz now, TimestampTz lease_until, const int64 *ids, int id_count, int *count);
+/* One that is not leased is due later. */
+extern void cm_job_park(int64 id, TimestampTz until);
 /*
  * Outcomes; all carry the lease: false when it was lost, then the caller's
  * result must not be written. finish: the job is gone. again: due later (attempt

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "lifecycle/claim.h"
 #include "miscadmin.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
@@ -144,7 +145,23 @@ advance_work(CmEngine *engine, CmWork *work, CmWork **start)
 		return;
 	}
 	engine->in_flight--;
+	/* There may be a place now for one that waits. */
+	engine->look = engine->look || engine->held;
 	cm_work_free(work);
+}
+
+/* What this engine has under way already: a CA that takes few orders at a time gets no more. */
+static void
+list_flying(const CmEngine *engine, const CmWork *start, CmClaim *wanted)
+{
+	const CmWork *lists[] = {engine->running, engine->finished, start};
+
+	wanted->flying = palloc(sizeof(CmJobRow *) * Max(engine->in_flight, 1));
+	for (int i = 0; i < lengthof(lists); i++)
+	{
+		for (const CmWork *work = lists[i]; work != NULL && wanted->flying_count < engine->in_flight; work = work->next)
+			wanted->flying[wanted->flying_count++] = &work->job;
+	}
 }
 
 /* Jobs of which nothing but the database is needed go to *crls. */
@@ -153,11 +170,14 @@ claim(CmEngine *engine, TimestampTz now, CmWork **start, CmJobRow **crls, int *n
 {
 	int			room = cm_guc_max_orders - engine->in_flight;
 	int			count = 0;
+	CmClaim		wanted = {now, cm_after_ms(CM_LEASE_MS), room, cm_guc_max_orders};
 	CmJobRow   *jobs;
 
 	if (room <= 0)
 		return 0;
-	jobs = cm_job_claim(now, cm_after_ms(CM_LEASE_MS), room, &count);
+	list_flying(engine, *start, &wanted);
+	jobs = cm_claim(&wanted, &count);
+	engine->held = wanted.held;
 	*crls = palloc(sizeof(CmJobRow) * Max(count, 1));
 	for (int i = 0; i < count; i++)
 	{
@@ -248,7 +268,7 @@ transact(CmEngine *engine)
 		renewal = cm_renewal_next();
 		cm_tx_commit();
 		engine->next_due = Min(engine->next_due, renewal);
-		if (due && claimed == 0 && renewals == 0 && engine->next_due <= now)
+		if (due && (claimed == 0 || engine->held) && renewals == 0 && engine->next_due <= now)
 			engine->next_due = cm_after_ms(BUSY_MS);
 	}
 	pgstat_report_activity(STATE_IDLE, NULL);

@@ -22,6 +22,7 @@ struct CmEngine
 	bool		look;			/* ask the tables */
 	TimestampTz looked_at;		/* when they were asked last */
 	bool		locked;			/* we hold the lock that says an engine lives */
+	bool		held;			/* jobs are due that wait for others of their CA to end */
 	bool		paused;			/* the rows belong to somebody else */
 };
 

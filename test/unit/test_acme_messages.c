@@ -14,6 +14,7 @@
 #include "acme/internal.h"
 #include "base/der.h"
 #include "base/encode.h"
+#include "crypto/jws.h"
 
 static CmSlice
 body(const char *text)
@@ -207,7 +208,7 @@ test_eab(void **state)
 	for (i = 0; i < 3; i++)
 	{
 		cm_buf_reset(&out);
-		assert_true(cm_acme_bind_account(payloads[i], key, "kid-1", body("0123456789abcdef0123456789abcdef"), "https://ca.example/new", &out, &st));
+		assert_true(cm_acme_bind_account(payloads[i], key, NULL, "kid-1", body("0123456789abcdef0123456789abcdef"), "https://ca.example/new", &out, &st));
 		json = cm_json_parse(cm_slice(out.data, out.len), 10000, &st);
 		assert_non_null(json);
 		assert_int_equal(cm_json_length(json), i == 2 ? 2 : 1);
@@ -604,6 +605,99 @@ test_nonces(void **state)
 	assert_int_equal(pool.count, 0);
 }
 
+static void
+account_updates(void **state)
+{
+	static const char *const contacts[] = {"a@example.com", "mailto:b@example.com"};
+	static const char *const bad[] = {"a b"};
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		out;
+
+	(void) state;
+	cm_buf_init(&out, 0);
+	assert_true(cm_acme_account_update_payload(contacts, 2, true, &out, &st));
+	assert_string_equal(cm_buf_cstr(&out), "{\"contact\":[\"mailto:a@example.com\",\"mailto:b@example.com\"],\"termsOfServiceAgreed\":true}");
+	cm_buf_reset(&out);
+	assert_true(cm_acme_account_update_payload(NULL, 0, false, &out, &st));
+	assert_string_equal(cm_buf_cstr(&out), "{\"contact\":[]}");
+	assert_false(cm_acme_account_update_payload(bad, 1, false, &out, &st));
+	assert_false(cm_acme_account_update_payload(contacts, 17, false, &out, &st));
+	cm_buf_free(&out);
+}
+
+static void
+eab_answers(void **state)
+{
+	static const char *const bad[] = {
+		"", "[]", "{}", "{\"eab_kid\":\"x\"}", "{\"eab_kid\":\"\",\"eab_hmac_key\":\"c2VjcmV0\"}", "{\"eab_kid\":\"x\",\"eab_hmac_key\":\"!\"}",
+		"{\"eab_kid\":\"x\",\"eab_hmac_key\":\"\"}", "{\"eab_kid\":1,\"eab_hmac_key\":2}",
+		"{\"success\":false,\"error\":{\"code\":2900,\"type\":\"invalid_email\"}}"
+	};
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		mac_key;
+	char	   *kid = NULL;
+
+	(void) state;
+	cm_buf_init_secret(&mac_key, 0);
+	assert_true(cm_acme_eab_parse(body("{\"success\":true,\"eab_kid\":\"kid-7\",\"eab_hmac_key\":\"c2VjcmV0-_8\"}"), &kid, &mac_key, &st));
+	assert_string_equal(kid, "kid-7");
+	assert_string_equal(cm_buf_cstr(&mac_key), "c2VjcmV0-_8");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	{
+		cm_buf_reset(&mac_key);
+		st.code = CM_OK;
+		if (cm_acme_eab_parse(body(bad[i]), &kid, &mac_key, &st))
+			fail_msg("taken: %s", bad[i]);
+		assert_true(st.code != CM_OK);
+	}
+	assert_non_null(strstr(st.detail, "invalid_email"));
+	cm_buf_free(&mac_key);
+}
+
+/* RFC 8555 7.3.5: the inner JWS is of the new key, has its JWK, the same URL and no nonce. */
+static void
+key_changes(void **state)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmKey	   *key = NULL;
+	CmKey	   *new_key = NULL;
+	CmBuf		out;
+	CmBuf		plain;
+	CmBuf		jwk;
+	CmJson	   *jws;
+	CmJson	   *part;
+	const char *text;
+
+	(void) state;
+	assert_true(cm_key_generate(CM_KEY_EC_P256, &key, &st) && cm_key_generate(CM_KEY_EC_P384, &new_key, &st));
+	cm_buf_init(&out, 0);
+	cm_buf_init(&plain, 0);
+	cm_buf_init(&jwk, 0);
+	assert_true(cm_acme_key_change("https://ca.example/acct/1", key, new_key, "https://ca.example/key-change", &out, &st));
+	jws = cm_json_parse(cm_slice(out.data, out.len), 65536, &st);
+	text = cm_json_get_string(jws, "protected");
+	assert_true(cm_base64_decode(&plain, text, strlen(text)));
+	part = cm_json_parse(cm_slice(plain.data, plain.len), 65536, &st);
+	assert_string_equal(cm_json_get_string(part, "alg"), "ES384");
+	assert_string_equal(cm_json_get_string(part, "url"), "https://ca.example/key-change");
+	assert_null(cm_json_get(part, "nonce"));
+	assert_null(cm_json_get(part, "kid"));
+	assert_string_equal(cm_json_get_string(cm_json_get(part, "jwk"), "crv"), "P-384");
+	cm_json_free(part);
+	cm_buf_reset(&plain);
+	text = cm_json_get_string(jws, "payload");
+	assert_true(cm_base64_decode(&plain, text, strlen(text)));
+	assert_true(cm_jwk(key, &jwk, &st));
+	assert_non_null(strstr(cm_buf_cstr(&plain), cm_buf_cstr(&jwk)));
+	assert_non_null(strstr(cm_buf_cstr(&plain), "\"account\":\"https://ca.example/acct/1\""));
+	cm_json_free(jws);
+	cm_buf_free(&out);
+	cm_buf_free(&plain);
+	cm_buf_free(&jwk);
+	cm_key_free(key);
+	cm_key_free(new_key);
+}
+
 int
 main(void)
 {
@@ -622,6 +716,9 @@ main(void)
 		cmocka_unit_test(test_der_payloads),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_nonces),
+		cmocka_unit_test(account_updates),
+		cmocka_unit_test(eab_answers),
+		cmocka_unit_test(key_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

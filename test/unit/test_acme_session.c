@@ -551,7 +551,7 @@ test_plain(void **state)
 	/* what the directory lacks is an answer too, without a request */
 	post_target(&client, CM_ACME_REVOKE_CERT, &result);
 	wait_for(&client, &result, 3);
-	assert_int_equal(result.reply.status.code, CM_PROTOCOL);
+	assert_int_equal(result.reply.status.code, CM_UNSUPPORTED);
 	assert_int_equal(seen->posts, 2);
 	client_close(&client);
 }

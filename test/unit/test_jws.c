@@ -330,7 +330,7 @@ external_account(void **state)
 	cm_buf_init(&out, 0);
 	cm_buf_init(&input, 0);
 	cm_buf_init(&mac, 0);
-	assert_true(cm_jws_eab(key, "kid-1", text("mac key"), "https://ca/new-account", &out, &st));
+	assert_true(cm_jws_eab(key, NULL, "kid-1", text("mac key"), "https://ca/new-account", &out, &st));
 	(void) cm_buf_cstr(&out);
 	assert_decodes(member(&out, "protected"), "{\"alg\":\"HS256\",\"kid\":\"kid-1\",\"url\":\"https://ca/new-account\"}");
 	assert_decodes(member(&out, "payload"), "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}");
@@ -344,7 +344,13 @@ external_account(void **state)
 	assert_true(cm_base64_decode(&mac, (const char *) part.data, part.len));
 	assert_int_equal(mac.len, 32);
 	assert_memory_equal(mac.data, want, 32);
-	assert_false(cm_jws_eab(key, "kid-1", cm_slice(NULL, 0), "u", &out, &st));
+	assert_false(cm_jws_eab(key, "none", "kid-1", text("mac key"), "u", &out, &st));
+	cm_buf_reset(&out);
+	assert_true(cm_jws_eab(key, "HS512", "kid-1", text("mac key"), "u", &out, &st));
+	assert_non_null(strstr(cm_buf_cstr(&out), "\"signature\":\""));
+	/* 64 bytes of MAC are 86 characters */
+	assert_int_equal(strlen(strstr(cm_buf_cstr(&out), "\"signature\":\"") + 13), 86 + 2);
+	assert_false(cm_jws_eab(key, NULL, "kid-1", cm_slice(NULL, 0), "u", &out, &st));
 	assert_int_equal(st.code, CM_INVALID);
 	cm_buf_free(&out);
 	cm_buf_free(&input);

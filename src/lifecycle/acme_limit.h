@@ -1,0 +1,30 @@
+/*
+ * acme_limit.h - rate limits around an order, and circuit breakers of CAs.
+ */
+#ifndef CM_LIFECYCLE_ACME_LIMIT_H
+#define CM_LIFECYCLE_ACME_LIMIT_H
+
+#include "acme/session.h"
+#include "store/acme_account.h"
+#include "store/acme_limit.h"
+#include "store/acme_order.h"
+
+/* Before newOrder: false when the CA would refuse it, with when it would not and why. True: it is charged, once. */
+extern bool cm_acme_limit_charge(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, TimestampTz *until, char **words);
+/* No certificate came of it: what the CA gives back is given back. accepted: newOrder itself went well. */
+extern void cm_acme_limit_refund(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, bool accepted);
+/* It ended well: nothing is given back. */
+extern void cm_acme_limit_done(const CmAcmeOrderRow *order);
+/* Names of this order failed at the CA. */
+extern void cm_acme_limit_failed(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order);
+/* The CA said "too many" to newOrder: nothing more of that sort until then. */
+extern void cm_acme_limit_learn(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, const CmAcmeReply *reply);
+/* Seconds that "retry after 2026-08-05 12:34:56 UTC" in a text is away; -1: it does not say so. */
+extern int64 cm_acme_retry_after_words(const char *words);
+/* What an order of these names is counted by. Array and texts palloc'ed. */
+extern CmLimitKey *cm_acme_limit_keys(int64 account_id, char *const *names, int name_count, int *count);
+
+/* An answer of a CA, or none: opens its breaker after a row of failures, closes it at the first answer. In a transaction. */
+extern void cm_acme_breaker_note(int64 ca_id, const CmAcmeReply *reply);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * fallback.c - see fallback.h. Sessions and engines, in a transaction.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "pg/query.h"
+#include "store/fallback.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
+
+void
+cm_fallback_set(int64 subscriber_id, const int64 *ca_ids, int count, const Interval *after)
+{
+	static CmQuery clear = {"DELETE FROM certmgr.subscriber_fallback WHERE subscriber_id = $1", 1, {INT8OID}};
+	static CmQuery put = {
+		"INSERT INTO certmgr.subscriber_fallback (subscriber_id, ca_ids, after) VALUES ($1, $2, $3)",
+		3, {INT8OID, INT8ARRAYOID, INTERVALOID}};
+	Datum	   *elements = palloc(sizeof(Datum) * Max(count, 1));
+
+	cm_query(&clear, (Datum[]) {Int64GetDatum(subscriber_id)}, NULL);
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(ca_ids[i]);
+	cm_query(&put,
+			 (Datum[]) {Int64GetDatum(subscriber_id),
+						PointerGetDatum(construct_array(elements, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), IntervalPGetDatum(after)},
+			 NULL);
+}
+
+bool
+cm_fallback_next(int64 certificate_id, TimestampTz from, int64 *ca_id, TimestampTz *at)
+{
+	static CmQuery next = {
+		"SELECT f.ca_ids[1 + n.used], $2 + f.after FROM certmgr.certificate c JOIN certmgr.subscriber_fallback f ON f.subscriber_id = c.subscriber_id"
+		" CROSS JOIN LATERAL (SELECT pg_catalog.count(*)::int AS used FROM certmgr.fallback_certificate x WHERE x.first_id = c.id) n"
+		" WHERE c.id = $1 AND n.used < pg_catalog.cardinality(f.ca_ids)",
+		2, {INT8OID, TIMESTAMPTZOID}};
+	CmRows		rows = cm_query(&next, (Datum[]) {Int64GetDatum(certificate_id), TimestampTzGetDatum(from)}, NULL);
+
+	if (rows.count == 0)
+		return false;
+	*ca_id = cm_rows_int64(&rows, 0, 0);
+	*at = cm_rows_time(&rows, 0, 1, from);
+	return true;
+}
+
+void
+cm_fallback_put(int64 certificate_id, int64 first_id, int64 ca_id)
+{
+	static CmQuery put = {
+		"INSERT INTO certmgr.fallback_certificate (certificate_id, first_id, ca_id) VALUES ($1, $2, $3)",
+		3, {INT8OID, INT8OID, INT8OID}};
+
+	cm_query(&put, (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(first_id), Int64GetDatum(ca_id)}, NULL);
+}
+
+int64
+cm_fallback_issued_instead(int64 certificate_id)
+{
+	static CmQuery find = {
+		"WITH family AS (SELECT COALESCE((SELECT first_id FROM certmgr.fallback_certificate WHERE certificate_id = $1), $1) AS first_id)"
+		" SELECT c.id FROM family f CROSS JOIN LATERAL (SELECT f.first_id AS id UNION ALL SELECT x.certificate_id FROM certmgr.fallback_certificate x WHERE x.first_id = f.first_id) m"
+		" JOIN certmgr.certificate c ON c.id = m.id WHERE c.id <> $1 AND c.state = 'issued' ORDER BY c.id LIMIT 1",
+		1, {INT8OID}};
+	CmRows		rows = cm_query(&find, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
+
+	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
+}
+
+void
+cm_fallback_mark_late(int64 certificate_id, int64 instead)
+{
+	static CmQuery mark = {
+		"UPDATE certmgr.certificate SET renew_at = NULL, status_message = 'came late: certificate ' || $2::bigint || ' was issued instead',"
+		" metadata = COALESCE(metadata, '{}') || pg_catalog.jsonb_build_object('late', true, 'instead', $2::bigint) WHERE id = $1",
+		2, {INT8OID, INT8OID}};
+
+	cm_query(&mark, (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(instead)}, NULL);
+}
