@@ -179,6 +179,9 @@ find_apply(CmWork *work)
 	}
 	if (take_algorithms(work, op))
 		return CM_FATE_NEXT;
+	/* A refusal without words, from a server that answers without bodies. */
+	if (account->url == NULL && op->reply.code >= 400 && op->reply.code < 429 && op->reply.problem_type[0] == '\0')
+		class = CM_ACME_ORDER;
 	/* Some servers look at the rest of the request first; what is wrong with it, registering says again. */
 	if (account->url == NULL && (is(op->reply.problem_type, "externalAccountRequired") || is(op->reply.problem_type, "userActionRequired") || class == CM_ACME_ORDER))
 	{

@@ -18,8 +18,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* A CA that says "too many" and not until when is left alone for that long. */
-#define PARK_S 3600
 /* So many failures in a row are no accident. */
 #define BREAK_AFTER 5
 
@@ -260,8 +258,9 @@ cm_acme_limit_learn(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order
 	}
 	if (seconds < 0)
 		seconds = cm_acme_retry_after_words(detail);
+	/* Not until when: then this order backs off, and others may try. */
 	if (seconds < 0)
-		seconds = PARK_S;
+		return;
 	keys = cm_acme_limit_keys(account->id, order->identifiers, order->identifier_count, &count);
 	for (int i = 0; i < count; i++)
 	{

@@ -234,6 +234,8 @@ class CA:
                 raise Problem("accountDoesNotExist", "no such account")
             jws.check(account.jwk, ALGORITHMS)
         else:
+            if kind == "unknown":
+                raise Problem("malformed", "there is no such resource", 404)
             if kind not in ("newAccount", "revokeCert"):
                 raise Problem("malformed", "this request is signed with a kid")
             jws.check(head["jwk"], ALGORITHMS)

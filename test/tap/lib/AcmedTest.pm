@@ -109,6 +109,8 @@ my $hurry_sql = q{
 		   AND (j.kind <> 'acme_renewal_info' OR (SELECT count(*) FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id) < 3
 				AND NOT EXISTS (SELECT FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id AND h.at > clock_timestamp() - interval '2.5 s'))
 		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name))),
+	pause AS (UPDATE certmgr.acme_breaker SET open_until = clock_timestamp()),
+	park AS (UPDATE certmgr.acme_limit_state SET parked_until = NULL WHERE parked_until > clock_timestamp()),
 	log AS (INSERT INTO public.hurried (ca, kind, target_id, delay, said) SELECT name, kind, target_id, delay, last_error FROM late)
 	UPDATE certmgr_private.job j SET due_at = clock_timestamp() FROM late WHERE late.id = j.id;
 	SELECT certmgr_private.wake();};
