@@ -72,6 +72,8 @@ target_name(const CmWork *work, CmAcmeTarget target)
 			return "newOrder";
 		case CM_ACME_REVOKE_CERT:
 			return "revokeCert";
+		case CM_ACME_KEY_CHANGE:
+			return "keyChange";
 		case CM_ACME_DIRECTORY:
 			return "directory";
 		default:
