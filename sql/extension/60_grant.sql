@@ -3,6 +3,7 @@ REVOKE ALL ON SCHEMA certmgr, certmgr_private FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA certmgr, certmgr_private FROM PUBLIC;
 REVOKE ALL ON ALL PROCEDURES IN SCHEMA certmgr, certmgr_private FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA certmgr, certmgr_private FROM PUBLIC;
+REVOKE ALL ON DOMAIN certmgr.certificate_state, certmgr.certificate_source FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA certmgr TO certmgr_admin, certmgr_operator, certmgr_approver, certmgr_auditor, certmgr_monitor, certmgr_requester;
 

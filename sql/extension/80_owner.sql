@@ -10,7 +10,11 @@ BEGIN
 		UNION ALL
 		SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, p.oid::pg_catalog.regprocedure::pg_catalog.text
 		  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-		 WHERE n.nspname IN ('certmgr', 'certmgr_private') LOOP
+		 WHERE n.nspname IN ('certmgr', 'certmgr_private')
+		UNION ALL
+		SELECT 'DOMAIN', t.oid::pg_catalog.regtype::pg_catalog.text
+		  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
+		 WHERE n.nspname IN ('certmgr', 'certmgr_private') AND t.typtype OPERATOR(pg_catalog.=) 'd' LOOP
 		EXECUTE pg_catalog.format('ALTER %s %s OWNER TO certmgr_owner', thing.kind, thing.name);
 	END LOOP;
 END
