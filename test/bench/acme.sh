@@ -22,7 +22,6 @@ end() {
 	cluster_stop
 	scratch_remove "$CM_TMP"
 }
-[ -z "${BENCH_HOLD:-}" ] || { trap "" EXIT; }
 trap end EXIT
 trap 'exit 130' INT TERM
 
@@ -91,7 +90,7 @@ if [ -n "$lego" ]; then
 fi
 [ "$rival_rate" != 0 ] || say 'figure acme_lego_orders - orders/s -'
 certbot_rate=-
-if [ -n "$certbot" ] && [ -n "$(as_user "$certbot" plugins 2>/dev/null | grep -w rfc2136)" ]; then
+if [ -n "$certbot" ] && as_user "$certbot" plugins 2>/dev/null | grep -qw rfc2136; then
 	as_user install -m 600 /dev/stdin "$CM_TMP/certbot.ini" <<-C
 	dns_rfc2136_server = ${DNS_SERVER%:*}
 	dns_rfc2136_port = ${DNS_SERVER#*:}

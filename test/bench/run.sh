@@ -41,3 +41,6 @@ figure issue_key_made_here_by_100 "$(times "$(tps 2 issue_100)" 100)" certificat
 figure issue_by_template_by_100 "$(times "$(tps 2 template_100)" 100)" certificates/s "$plain"
 figure unsigned_certificates "$(sql -At -c "SELECT count(*) FROM certmgr.certificate c LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id WHERE b.der IS NULL")" rows
 . "$CM_ROOT/test/bench/revocation.sh"
+
+# The ACME client, on a cluster of its own.
+BENCH_BUILT=1 "$CM_ROOT/test/bench/acme.sh"
