@@ -14,7 +14,7 @@ char	   *cm_guc_allowed_networks;
 int			cm_guc_max_databases = 64;
 int			cm_guc_worker_idle_timeout = 30;
 bool		cm_guc_worker_enabled = true;
-int			cm_guc_max_orders = 1000;
+int			cm_guc_max_orders = 200;
 int			cm_guc_exchange_retention = 30 * 24 * 60;
 bool		cm_guc_notify_issue = false;
 
@@ -80,8 +80,10 @@ cm_guc_define(bool (*network_ok) (const char *list, char *why, size_t whysize))
 	DefineCustomIntVariable("certmgr.worker_idle_timeout", "How long a worker with nothing to do stays.",
 							"Short, so that it does not stand in the way of DROP DATABASE and the like.",
 							&cm_guc_worker_idle_timeout, 30, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
-	DefineCustomIntVariable("certmgr.max_orders_in_flight", "How many jobs a worker has in flight at once.", NULL,
-							&cm_guc_max_orders, 1000, 1, 2000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	/* Each may have a socket to a name server open; sockets get a third of max_files_per_process (1000 by default). */
+	DefineCustomIntVariable("certmgr.max_orders_in_flight", "How many jobs a worker has in flight at once.",
+							"More than 300 need a max_files_per_process of more than three times as many.",
+							&cm_guc_max_orders, 200, 1, 2000, PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("certmgr.acme_exchange_retention", "How long rows of certmgr.acme_exchange are kept.", NULL,
 							&cm_guc_exchange_retention, 30 * 24 * 60, 60, 5256000, PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "storage/fd.h"
 #include "worker/engine_net.h"
 
+#define FD_RESERVE 9			/* the one that is asked for, and eight for the server: it needs one at a time */
 #define NETWORKS_MAX 64			/* nobody lists more; what is beyond is not allowed */
 
 static CmNetwork networks[NETWORKS_MAX];
@@ -68,10 +69,32 @@ address_allowed(const struct sockaddr *addr)
 	return false;
 }
 
+/*
+ * The server refuses its own wait for an event when the budget for descriptors
+ * that are not files is used up, which would end the worker: some are left.
+ */
+static bool
+acquire_fd(void)
+{
+	int			reserve = 0;
+	bool		enough;
+
+	while (reserve < FD_RESERVE && AcquireExternalFD())
+		reserve++;
+	enough = reserve == FD_RESERVE;
+	/* One of them is kept. */
+	while (reserve > (enough ? 1 : 0))
+	{
+		ReleaseExternalFD();
+		reserve--;
+	}
+	return enough;
+}
+
 CmLoop *
 cm_engine_loop_create(void)
 {
-	static const CmLoopHooks hooks = {AcquireExternalFD, ReleaseExternalFD, address_allowed};
+	static const CmLoopHooks hooks = {acquire_fd, ReleaseExternalFD, address_allowed};
 	CmStatus	st = CM_STATUS_INIT;
 	CmLoop	   *loop = cm_loop_create(&hooks, &st);
 

@@ -43,7 +43,7 @@ export DNS_SERVER
 peer pebble.sh "$CM_TMP/pebble"
 [ "$PEBBLE_KIND" = serial ] || say 'this Pebble can hang under parallel orders: figures may be missing' >&2
 cluster_start "shared_preload_libraries = 'certmgr'" "certmgr.master_key_file = '$CM_TMP/master.key'" "certmgr.allowed_networks = '127.0.0.0/8'" \
-	'shared_buffers = 256MB' 'max_wal_size = 4GB'
+	'max_files_per_process = 4000' 'certmgr.max_orders_in_flight = 1000' 'shared_buffers = 256MB' 'max_wal_size = 4GB'
 sql >/dev/null 2>&1 <<S
 CREATE EXTENSION certmgr;
 SELECT certmgr.create_master_key('$CM_TMP/master.key');
