@@ -38,6 +38,11 @@ need_pebble() {
 	if [ "${candidate:-0}" -ge 24 ]; then missing+=(golang-go); else need pebble have pebble; fi
 }
 
+# Where the distribution has it (Debian 13); otherwise test/peers/zlint.sh builds it with Go, or the test is skipped.
+need_zlint() {
+	if LC_ALL=C apt-cache policy zlint 2>/dev/null | grep -q '^ *Candidate: *[0-9]'; then need zlint have zlint; fi
+}
+
 look() {
 	local version pgxs
 	missing=()
@@ -78,7 +83,8 @@ look() {
 			need knot have knotd
 			need python3-cryptography /usr/bin/python3 -c 'import cryptography'
 			need python3-h2 /usr/bin/python3 -c 'import h2'
-			need gnutls-bin have certtool ;;
+			need gnutls-bin have certtool
+			need_zlint ;;
 		bench)
 			need openssl have openssl ;;
 	esac

@@ -137,51 +137,22 @@ check_serial(const CmPolicyCheck *check)
 	return true;
 }
 
-typedef struct Algorithm
-{
-	const char *der;			/* AlgorithmIdentifier, whole */
-	size_t		len;
-	bool		foreign_only;	/* our keys do not make it */
-} Algorithm;
-
-#define ALGORITHM(der, foreign_only) {der, sizeof(der) - 1, foreign_only}
-
-/* Signatures over SHA-256 and better, with the parameters that their RFCs prescribe. */
-static const Algorithm algorithms[] = {
-	ALGORITHM("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02", false),	/* ecdsa-with-SHA256 */
-	ALGORITHM("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03", false),	/* ecdsa-with-SHA384 */
-	ALGORITHM("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04", false),	/* ecdsa-with-SHA512 */
-	ALGORITHM("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00", false),	/* sha256WithRSAEncryption */
-	ALGORITHM("\x30\x05\x06\x03\x2b\x65\x70", false),	/* Ed25519 */
-	ALGORITHM("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00", true),	/* sha384WithRSAEncryption */
-	ALGORITHM("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00", true),	/* sha512WithRSAEncryption */
-	ALGORITHM("\x30\x05\x06\x03\x2b\x65\x71", true),	/* Ed448 */
-	ALGORITHM("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11", true),	/* ML-DSA-44 */
-	ALGORITHM("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12", true),	/* ML-DSA-65 */
-	ALGORITHM("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x13", true),	/* ML-DSA-87 */
-};
-
 static bool
 check_algorithm(const CmPolicyCheck *check)
 {
 	CmSlice		algorithm = check->cert.signature_alg;
 	char		shown[CM_POLICY_OID_TEXT_MAX];
+	CmSignAlg	alg;
+	CmKeyAlg	own;
 	CmDer		outer;
 	CmDer		oid;
-	size_t		i;
 
-	for (i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
-	{
-		if (cm_slice_equal(algorithm, cm_slice(algorithms[i].der, algorithms[i].len)))
-		{
-			if (check->policy->foreign || !algorithms[i].foreign_only)
-				return true;
-			break;
-		}
-	}
+	/* Whether it is the key's is seen when it signs. */
+	if (cm_sign_alg_read(algorithm, "certificate", &alg, &own, NULL))
+		return true;
 	if (!cm_der_expect(&algorithm, CM_DER_SEQUENCE, &outer) || !cm_der_expect(&outer.content, CM_DER_OID, &oid))
 		return cm_policy_deny(check, "The signature algorithm is unreadable.");
-	return cm_policy_deny(check, "Signature algorithm %s is unknown or too weak; ECDSA and RSA with SHA-256 or better, and EdDSA, are allowed.",
+	return cm_policy_deny(check, "Signature algorithm %s is unknown or too weak; ECDSA and RSA with SHA-256 or better, EdDSA, ML-DSA and SLH-DSA are allowed.",
 				cm_policy_show_oid(oid.content, shown));
 }
 

@@ -540,6 +540,16 @@ test_algorithms(void **state)
 	CmTbs		tbs = good_tbs();
 	Entity		rsa;
 	CmBuf		out;
+	size_t		i;
+	static const struct
+	{
+		CmKeyAlg	key;
+		CmSignAlg	alg;
+	}			signs[] = {
+		{CM_KEY_EC_P384, CM_SIGN_ECDSA_SHA384}, {CM_KEY_EC_P521, CM_SIGN_ECDSA_SHA512}, {CM_KEY_ED25519, CM_SIGN_OWN}, {CM_KEY_ED448, CM_SIGN_OWN},
+		{CM_KEY_RSA_2048, CM_SIGN_RSA_SHA384}, {CM_KEY_RSA_3072, CM_SIGN_RSA_SHA512}, {CM_KEY_RSA_2048, CM_SIGN_RSA_PSS_SHA256},
+		{CM_KEY_RSA_3072, CM_SIGN_RSA_PSS_SHA512}, {CM_KEY_ML_DSA_44, CM_SIGN_OWN}, {CM_KEY_ML_DSA_87, CM_SIGN_OWN}, {CM_KEY_SLH_DSA_SHA2_128S, CM_SIGN_OWN}
+	};
 
 	(void) state;
 	cm_buf_init(&out, 0);
@@ -557,13 +567,23 @@ test_algorithms(void **state)
 	replace(&out, "\xf7\x0d\x01\x01\x0b", "\xf7\x0d\x01\x01\x0c", 5);	/* SHA-384 */
 	accept(of(&out), &p);
 	p.foreign = false;
-	refuse(of(&out), &p, "1.2.840.113549.1.1.12");
-	p.foreign = true;
+	accept(of(&out), &p);
 	replace(&out, "\xf7\x0d\x01\x01\x0c", "\xf7\x0d\x01\x01\x05", 5);	/* SHA-1 */
 	refuse(of(&out), &p, "1.2.840.113549.1.1.5 is unknown or too weak");
 	replace(&out, "\xf7\x0d\x01\x01\x05", "\xf7\x0d\x01\x01\x04", 5);	/* MD5 */
 	refuse(of(&out), &p, "1.2.840.113549.1.1.4");
 	entity_free(&rsa);
+
+	/* Whatever our keys sign with: by a key's own choice, or as its CA was told. */
+	p.foreign = false;
+	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+	{
+		tbs.issuer_alg = signs[i].key;
+		tbs.signature_algorithm = cm_sign_alg_identifier(signs[i].alg, signs[i].key);
+		assert_true(tbs.signature_algorithm.len > 0);
+		build(&tbs, &out);
+		accept(of(&out), &p);
+	}
 	cm_buf_free(&out);
 }
 
