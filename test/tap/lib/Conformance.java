@@ -1,13 +1,14 @@
 /*
- * Conformance.java DIR: Java's PKIX validator over the corpus of 140_conformance.pl. DIR has certs/, crls/, roots.pem, ints.pem and ocsp/.
+ * Conformance.java DIR COMMAND: Java's PKIX validator over the corpus of 140_conformance.pl. DIR has certs/, crls/, roots.pem, ints.pem and ocsp/.
  * Every certificate is parsed and its path validated, every CRL parsed and its signature verified. Prints a line for each that fails, and
- * counts. With a second argument, a command that answers one OCSP request from a file into a file, Java asks as an OCSP client over HTTP.
+ * counts. Then Java is an OCSP client over HTTP, whose responder has its answers from COMMAND: it reads a request from one file and writes
+ * the answer to another.
  */
 import com.sun.net.httpserver.*;
 import java.io.*;
 import java.net.*;
 import java.nio.file.*;
-import java.security.Security;
+import java.security.SecureRandom;
 import java.security.cert.*;
 import java.util.*;
 import javax.security.auth.x500.X500Principal;
@@ -47,13 +48,13 @@ public class Conformance {
 			/* Java asks by GET when the request is small. */
 			if (exchange.getRequestMethod().equals("GET"))
 				request = Base64.getDecoder().decode(URLDecoder.decode(exchange.getRequestURI().getRawPath().substring(1), "UTF-8"));
-			Files.write(Paths.get(dir, "java.req"), request);
+			Files.write(Paths.get(dir, "ocsp", "java.req"), request);
 			try {
-				new ProcessBuilder("sh", "-c", command + " " + dir + "/java.req " + dir + "/java.resp").inheritIO().start().waitFor();
+				new ProcessBuilder("sh", "-c", command + " " + dir + "/ocsp/java.req " + dir + "/ocsp/java.resp").inheritIO().start().waitFor();
 			} catch (InterruptedException e) {
 				throw new IOException(e);
 			}
-			byte[] answer = Files.readAllBytes(Paths.get(dir, "java.resp"));
+			byte[] answer = Files.readAllBytes(Paths.get(dir, "ocsp", "java.resp"));
 			exchange.getResponseHeaders().set("Content-Type", "application/ocsp-response");
 			exchange.sendResponseHeaders(200, answer.length);
 			exchange.getResponseBody().write(answer);
@@ -63,12 +64,28 @@ public class Conformance {
 		return server;
 	}
 
-	static String ask(X509Certificate leaf, List<X509Certificate> path, Set<TrustAnchor> anchors, URI responder) throws Exception {
+	static String ask(List<X509Certificate> path, Set<TrustAnchor> anchors, URI responder, boolean nonce) throws Exception {
 		PKIXParameters p = new PKIXParameters(anchors);
 		CertPathValidator v = CertPathValidator.getInstance("PKIX");
 		PKIXRevocationChecker c = (PKIXRevocationChecker) v.getRevocationChecker();
 		c.setOptions(EnumSet.of(PKIXRevocationChecker.Option.ONLY_END_ENTITY, PKIXRevocationChecker.Option.NO_FALLBACK));
 		c.setOcspResponder(responder);
+		if (nonce) {
+			byte[] value = new byte[34];
+			new SecureRandom().nextBytes(value);
+			value[0] = 4;
+			value[1] = 32;
+			c.setOcspExtensions(List.of(new java.security.cert.Extension() {
+				public String getId() { return "1.3.6.1.5.5.7.48.1.2"; }
+				public boolean isCritical() { return false; }
+				public byte[] getValue() { return value; }
+				public void encode(OutputStream out) throws IOException {
+					/* Extension ::= SEQUENCE { OID, OCTET STRING } */
+					out.write(HexFormat.of().parseHex("302f06092b06010505073001020422"));
+					out.write(value);
+				}
+			}));
+		}
 		p.addCertPathChecker(c);
 		try {
 			v.validate(factory.generateCertPath(path), p);
@@ -93,8 +110,6 @@ public class Conformance {
 				X509Certificate leaf = all(f.getPath()).get(0);
 				leaf.getSubjectAlternativeNames();
 				leaf.getExtendedKeyUsage();
-				/* Some live for seconds. */
-				p.setDate(new Date(leaf.getNotBefore().getTime() + 1000));
 				v.validate(factory.generateCertPath(path(leaf, ints)), p);
 				good++;
 			} catch (Exception e) {
@@ -112,15 +127,17 @@ public class Conformance {
 			}
 		}
 		System.out.println("certificates " + good + " crls " + crls);
-		if (a.length > 1) {
-			HttpServer server = responder(a[0], a[1]);
-			URI uri = new URI("http://127.0.0.1:" + server.getAddress().getPort());
+		HttpServer server = responder(a[0], a[1]);
+		URI uri = new URI("http://127.0.0.1:" + server.getAddress().getPort());
+		for (boolean nonce : new boolean[] {true, false}) {
 			for (String name : new String[] {"good", "revoked"}) {
 				X509Certificate leaf = all(a[0] + "/ocsp/" + name + ".pem").get(0);
-				/* jdk.security.certpath.ocspNonce is read once: nonce or not is the command line's. */
-				System.out.println("ocsp " + name + " " + ask(leaf, path(leaf, ints), anchors, uri));
+				String answer = ask(path(leaf, ints), anchors, uri, nonce);
+				/* Did it ask so? */
+				boolean asked = HexFormat.of().formatHex(Files.readAllBytes(Paths.get(a[0], "ocsp", "java.req"))).contains("2b0601050507300102");
+				System.out.println("ocsp " + name + (asked ? " with nonce: " : " without nonce: ") + answer);
 			}
-			server.stop(0);
 		}
+		server.stop(0);
 	}
 }

@@ -33,7 +33,7 @@ CREATE TABLE corpus (name text PRIMARY KEY, id bigint NOT NULL, ca text NOT NULL
 CREATE TABLE kind (template text, subject text, sans text[]);
 INSERT INTO kind VALUES
 	('tls-server', NULL, '{www.example.com,192.0.2.1,2001:db8::1}'), ('tls-client', 'CN=joe,UID=joe', '{email:joe@example.com}'),
-	('tls-server-client', 'CN=www.example.com,O=Example,L=Köln,ST=NRW,C=DE', '{www.example.com,*.example.com,URI:spiffe://td.example.com/app}'),
+	('tls-server-client', 'CN=www.example.com,O=Example,L=Köln,ST=NRW,C=DE', '{www.example.com,api.example.com,URI:spiffe://td.example.com/app}'),
 	('device', 'serialNumber=0815,CN=sensor', '{permanentIdentifier:1.2.3;0815,hardwareModuleName:1.2.3.4;00ff}'),
 	('code-signing', 'CN=Build,O=Example,organizationIdentifier=VATDE-1', '{}'), ('smime', 'CN=Joe,emailAddress=joe@example.com', '{email:joe@example.com}'),
 	('time-stamping', 'CN=TSA', '{}'), ('smartcard-logon', 'CN=joe,DC=corp,DC=example,DC=com', '{UPN:joe@corp.example.com}'), ('ocsp-signing', 'CN=OCSP', '{}'),
@@ -43,7 +43,7 @@ INSERT INTO corpus SELECT format('%s/%s/%s', ca.name, k.template, leaf.name), ce
   FROM alg ca, kind k, alg leaf;
 
 -- Every kind of name, alone and together, with a subject and without.
-SELECT certmgr.create_template('every name', subject => '{"*": true}', sans => '{"dns": {}, "ip": {}, "email": {}, "uri": {}, "dirName": {}, "registeredID": {}, "upn": {}, "srv": {}, "permanentIdentifier": {}, "hardwareModuleName": {}, "otherName": {}}',
+SELECT certmgr.create_template('every name', subject => '{"*": true}', sans => '{"dns": {"wildcard": true}, "ip": {}, "email": {}, "uri": {}, "dirName": {}, "registeredID": {}, "upn": {}, "srv": {}, "permanentIdentifier": {}, "hardwareModuleName": {}, "otherName": {}}',
 	usages => '{digitalSignature,clientAuth}', lifetime => '30 days');
 CREATE TABLE san (n serial, sans text[]);
 INSERT INTO san (sans) VALUES ('{www.example.com}'), ('{*.example.com}'), ('{xn--kln-sna.example}'), ('{localhost}'), ('{192.0.2.1}'), ('{2001:db8::1}'), ('{email:joe@example.com}'), ('{URI:https://example.com/a?b=c}'), ('{URI:spiffe://td.example.com/app}'),
@@ -63,12 +63,23 @@ SELECT certmgr.create_template('rich', subject => '{"*": true}', sans => '{"dns"
 	extensions => '{"1.3.6.1.4.1.99999.1": {"value": "0c026869"}, "1.3.6.1.4.1.99999.2": {"value": "0500"}}', must_staple => true, usages => '{digitalSignature,serverAuth,clientAuth}', lifetime => '30 days', outlives_issuer => 'clamp', no_rev_avail => 'never');
 INSERT INTO corpus SELECT 'rich ' || ca.name, certmgr.issue_from(ca.name, 'CN=www.example.com', '{www.example.com}', template => 'rich'), ca.name FROM alg ca;
 INSERT INTO corpus SELECT format('lifetime %s %s', ca.name, l), certmgr.issue_from(ca.name, 'CN=www.example.com', '{www.example.com}', template => 'rich', lifetime => l::interval), ca.name
-  FROM alg ca, unnest(ARRAY['10 s', '1 hour', '7 days', '398 days', '10 years', '30 years', '100 years']) AS u(l);
+  FROM alg ca, unnest(ARRAY['10 minutes', '1 hour', '7 days', '398 days', '10 years', '30 years', '100 years']) AS u(l);
 SELECT certmgr.create_template('short', subject => '{"CN": true}', sans => '{"dns": {}}', lifetime => '1 hour', no_rev_avail => 'auto');
 SELECT certmgr.create_template('no revocation', subject => '{"CN": true}', sans => '{"dns": {}}', lifetime => '90 days', no_rev_avail => 'always', backdate => '1 day');
 INSERT INTO corpus SELECT format('%s %s', t, ca.name), certmgr.issue_from(ca.name, NULL, '{www.example.com}', template => t), ca.name FROM alg ca, unnest(ARRAY['short', 'no revocation']) AS u(t);
 -- No template, no usages but what there must be.
 INSERT INTO corpus SELECT 'bare ' || ca.name, certmgr.issue_from(ca.name, sans => '{www.example.com}'), ca.name FROM alg ca;
+
+-- RSA-PSS, and hashes other than the usual ones.
+SELECT 'signature_algorithm' = ANY (proargnames) AS told FROM pg_proc WHERE oid = 'certmgr.create_root_ca'::regproc \gset
+\if :told
+CREATE TABLE told (name text, key text, signature text);
+INSERT INTO told VALUES ('pss256', 'RSA-2048', 'RSA-PSS-SHA256'), ('pss512', 'RSA-3072', 'RSA-PSS-SHA512'), ('rsa384', 'RSA-2048', 'RSA-SHA384'), ('ecdsa512', 'EC-P256', 'ECDSA-SHA512');
+SELECT certmgr.create_root_ca('root ' || name, 'CN=Root ' || name, key, signature_algorithm => signature), certmgr.create_intermediate_ca(name, 'root ' || name, 'CN=Issuing ' || name, key, signature_algorithm => signature) FROM told;
+INSERT INTO corpus SELECT format('%s/%s', ca.name, k.template), certmgr.issue_from(ca.name, k.subject, k.sans, template => k.template), ca.name FROM told ca, kind k;
+SELECT certmgr.revoke(certmgr.issue_from(ca.name, sans => '{revoked.example.com}'), 'keyCompromise') FROM told ca;
+SELECT certmgr.refresh_crl(name), certmgr.refresh_crl('root ' || name) FROM told;
+\endif
 
 -- Certificates of CAs elsewhere: path length, name constraints of every kind, policies.
 INSERT INTO corpus SELECT 'sub ' || ca.name, certmgr.issue_from(ca.name, 'CN=Sub,O=Conformance', csr => :'ec', template => 'intermediate-ca'), ca.name FROM alg ca;
