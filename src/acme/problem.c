@@ -242,6 +242,21 @@ write_ascii(CmBuf *out, const char *utf8)
 	pfree(copy);
 }
 
+/*
+ * A number as it is, or its digits as a string: the document becomes a jsonb,
+ * and PostgreSQL's numeric has not every number that JSON has (1e999999 would
+ * be an error there, and the outcome of the request could not be written).
+ */
+static void
+write_number(CmBuf *out, const char *digits)
+{
+	/* as many as a 64-bit integer has, with sign and point */
+	if (strlen(digits) <= 21 && strpbrk(digits, "eE") == NULL)
+		cm_buf_append_str(out, digits);
+	else
+		write_ascii(out, digits);
+}
+
 /* Recursion is bounded: a tree is CM_JSON_MAX_DEPTH deep at most. */
 static void
 write_json(CmBuf *out, const CmJson *json)
@@ -257,7 +272,7 @@ write_json(CmBuf *out, const CmJson *json)
 			cm_buf_append_str(out, cm_json_bool(json, false) ? "true" : "false");
 			break;
 		case CM_JSON_NUMBER:
-			cm_buf_append_str(out, cm_json_string(json));
+			write_number(out, cm_json_string(json));
 			break;
 		case CM_JSON_STRING:
 			write_ascii(out, cm_json_string(json));

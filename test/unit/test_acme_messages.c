@@ -477,6 +477,11 @@ test_problem(void **state)
 	assert_string_equal(p.type, "");
 	problem_free(&p);
 
+	/* what no numeric can hold */
+	assert_true(cm_acme_problem_parse(body("{\"type\":\"x\",\"status\":403,\"a\":-1.5,\"b\":[1e999999,1E-999999],\"c\":123456789012345678901234567890}"), &p));
+	assert_non_null(strstr(p.json, "\"status\":403,\"a\":-1.5,\"b\":[\"1e999999\",\"1E-999999\"],\"c\":\"123456789012345678901234567890\""));
+	problem_free(&p);
+
 	assert_false(cm_acme_problem_parse(body("{\"status\":\"valid\"}"), &p));
 	assert_false(cm_acme_problem_parse(body("{\"type\":7}"), &p));
 	assert_false(cm_acme_problem_parse(body("[\"type\"]"), &p));
