@@ -167,7 +167,10 @@ read_sec1(CmSlice der, CmKeyAlg alg, CmKey **out, CmStatus *st)
 	cm_buf_init(&spki, 0);
 	/* A compressed point needs no look: the public part is derived anyhow. */
 	if (present && v.content.len == 1 + info->point && !cm_spki_put_point(&spki, info, v.content.data + 1))
+	{
+		cm_buf_free(&spki);
 		return cm_fail(st, CM_MEMORY, "out of memory");
+	}
 
 	memcpy(padded + info->scalar - scalar.content.len, scalar.content.data, scalar.content.len);
 	ok = cm_key_from_private(alg, cm_slice(padded, info->scalar), cm_slice(spki.data, spki.len), out, st);

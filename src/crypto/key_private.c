@@ -100,6 +100,35 @@ proves_itself(CmKey *key)
 	return ok;
 }
 
+/*
+ * Is no number of a PKCS#1 key longer than its modulus? OpenSSL takes them as
+ * they are, and the time of a signature grows with their cube: half an hour and
+ * more, which nobody can interrupt, for primes that fill CM_KEY_PRIVATE_MAX.
+ */
+static bool
+numbers_fit(CmSlice der)
+{
+	CmSlice		rest = der;
+	CmSlice		modulus;
+	CmSlice		number;
+	CmDer		v;
+	uint64_t	version;
+	int			i;
+
+	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &v) || rest.len > 0)
+		return false;
+	rest = v.content;
+	if (!cm_der_expect(&rest, CM_DER_INTEGER, &v) || !cm_der_get_uint(&v, &version) || version != 0 || !cm_der_take_unsigned(&rest, &modulus))
+		return false;
+	/* e, d, p, q, d mod p-1, d mod q-1, 1/q mod p */
+	for (i = 0; i < 7; i++)
+	{
+		if (!cm_der_take_unsigned(&rest, &number) || number.len > modulus.len)
+			return false;
+	}
+	return rest.len == 0;
+}
+
 static bool
 load_rsa(CmKey *key, const CmKeyInfo *info, CmSlice private_bytes, CmStatus *st)
 {
@@ -108,6 +137,8 @@ load_rsa(CmKey *key, const CmKeyInfo *info, CmSlice private_bytes, CmStatus *st)
 
 	if (private_bytes.len > CM_KEY_PRIVATE_MAX)
 		return cm_fail(st, CM_LIMIT, "private key is too large");
+	if (!numbers_fit(private_bytes))
+		return cm_fail(st, CM_INVALID, "private key is not a PKCS#1 RSA key");
 	key->pkey = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, (long) private_bytes.len);
 	if (key->pkey == NULL || p != private_bytes.data + private_bytes.len)
 	{

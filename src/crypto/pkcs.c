@@ -21,6 +21,13 @@
 #define KEY_ITERATIONS 600000
 /* PKCS #12 files are opened by many programs at their start; OpenSSL's own default is 2048. */
 #define PKCS12_ITERATIONS 100000
+/*
+ * The most that a foreign key may ask for: some seconds, in which nobody can
+ * interrupt OpenSSL. Password managers write a million; scrypt's memory is
+ * bounded by OpenSSL (32 MiB), its parallelism is not.
+ */
+#define ITERATIONS_MAX 10000000
+#define SCRYPT_PARALLEL_MAX 16
 /* The most that is read of a foreign key, and of the chain that goes into a file. */
 #define CERTIFICATES_MAX 64
 
@@ -155,12 +162,77 @@ cm_key_encrypted_pem(const CmKey *key, const char *password, CmBuf *out, CmStatu
 	return ok;
 }
 
+/* The n-th INTEGER behind the salt in the parameters of a key derivation. */
+static bool
+read_cost(CmSlice parameters, int n, uint64_t *out)
+{
+	CmDer		v;
+
+	if (!cm_der_expect(&parameters, CM_DER_OCTET_STRING, &v))
+		return false;
+	while (n-- > 0)
+	{
+		if (!cm_der_expect(&parameters, CM_DER_INTEGER, &v))
+			return false;
+	}
+	return cm_der_get_uint(&v, out);
+}
+
+/* AlgorithmIdentifier, with a SEQUENCE of parameters. */
+static bool
+read_algorithm(CmSlice *rest, CmSlice *oid, CmSlice *parameters)
+{
+	CmDer		seq;
+	CmDer		v;
+
+	if (!cm_der_expect(rest, CM_DER_SEQUENCE, &seq) || !cm_der_expect(&seq.content, CM_DER_OID, &v))
+		return false;
+	*oid = v.content;
+	if (!cm_der_expect(&seq.content, CM_DER_SEQUENCE, &v))
+		return false;
+	*parameters = v.content;
+	return true;
+}
+
+/* Does the decryption end within reasonable time? The file says how much work it is. */
+static bool
+check_cost(CmSlice encrypted, CmStatus *st)
+{
+	static const uint8_t pbes2[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13};
+	static const uint8_t scrypt[] = {0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11};
+	CmSlice		rest = encrypted;
+	CmDer		outer;
+	CmSlice		oid;
+	CmSlice		parameters = {NULL, 0};
+	uint64_t	cost = 0;
+	uint64_t	limit = ITERATIONS_MAX;
+	bool		ok;
+
+	ok = cm_der_expect(&rest, CM_DER_SEQUENCE, &outer) && read_algorithm(&outer.content, &oid, &parameters);
+	if (ok && cm_slice_equal(oid, cm_slice(pbes2, sizeof(pbes2))))
+		ok = read_algorithm(&parameters, &oid, &parameters);
+	if (ok && cm_slice_equal(oid, cm_slice(scrypt, sizeof(scrypt))))
+	{
+		limit = SCRYPT_PARALLEL_MAX;
+		ok = read_cost(parameters, 3, &cost);
+	}
+	else
+		ok = ok && read_cost(parameters, 1, &cost);
+	if (!ok)
+		return cm_fail(st, CM_INVALID, "private key is not valid DER");
+	if (cost <= limit)
+		return true;
+	(void) cm_fail(st, CM_LIMIT, "private key takes too long to decrypt");
+	return cm_fail_detail(st, "Its password is to be hashed with %s %llu; at most %llu is allowed.", limit == ITERATIONS_MAX ? "an iteration count of" : "a scrypt parallelism of",
+						  (unsigned long long) cost, (unsigned long long) limit);
+}
+
 /* Decrypts one EncryptedPrivateKeyInfo and reads what is in it. */
 static bool
 decrypt(CmSlice encrypted, const char *password, CmKey **out, CmStatus *st)
 {
 	const unsigned char *p = encrypted.data;
-	X509_SIG   *sig = d2i_X509_SIG(NULL, &p, (long) encrypted.len);
+	X509_SIG   *sig;
 	PKCS8_PRIV_KEY_INFO *info = NULL;
 	unsigned char *der = NULL;
 	int			len = 0;
@@ -168,6 +240,9 @@ decrypt(CmSlice encrypted, const char *password, CmKey **out, CmStatus *st)
 	CmBuf		pem;
 	bool		ok;
 
+	if (!check_cost(encrypted, st))
+		return false;
+	sig = d2i_X509_SIG(NULL, &p, (long) encrypted.len);
 	if (sig == NULL)
 	{
 		ERR_clear_error();

@@ -19,6 +19,7 @@
 
 #include "base/encode.h"
 #include "crypto/key.h"
+#include "crypto/pkcs.h"
 
 #define MESSAGE cm_slice("to be signed", 12)
 
@@ -645,6 +646,113 @@ assert_refused(BIO *bio, CmCode code, const char *reason)
 	(void) BIO_reset(bio);
 }
 
+/* Numbers of an RSA key that are far larger than its modulus: hours of work, if anybody took them. */
+static void
+rsa_of_endless_work(void **state)
+{
+	static const char *const names[] = {
+		OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E, OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
+		OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1
+	};
+	EVP_PKEY   *pkey = NULL;
+	size_t		i;
+	size_t		at;
+
+	(void) state;
+	for (i = 0; i < ALG_COUNT; i++)
+	{
+		if (algs[i] == CM_KEY_RSA_2048)
+			pkey = by_openssl(keys[i]);
+	}
+	assert_non_null(pkey);
+	for (at = 2; at <= sizeof(names) / sizeof(names[0]); at++)
+	{
+		CmStatus	st = CM_STATUS_INIT;
+		CmKey	   *key = NULL;
+		CmBuf		der;
+		size_t		mark;
+		bool		ok;
+
+		cm_buf_init_secret(&der, 0);
+		mark = cm_der_open(&der, CM_DER_SEQUENCE);
+		cm_der_put_uint(&der, 0);
+		for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		{
+			BIGNUM	   *bn = NULL;
+			uint8_t		bytes[2048];
+			int			len;
+
+			assert_int_equal(EVP_PKEY_get_bn_param(pkey, names[i], &bn), 1);
+			if (i == at)
+				assert_int_equal(BN_set_bit(bn, 8 * (int) sizeof(bytes) - 1), 1);
+			len = BN_bn2bin(bn, bytes);
+			cm_der_put_unsigned(&der, bytes, (size_t) len);
+			BN_clear_free(bn);
+		}
+		cm_der_close(&der, mark);
+		ok = cm_key_from_private(CM_KEY_RSA_2048, cm_slice(der.data, der.len), cm_slice(NULL, 0), &key, &st);
+		/* The last round changes nothing. */
+		assert_int_equal(ok, at == sizeof(names) / sizeof(names[0]));
+		if (!ok)
+			assert_int_equal(st.code, CM_INVALID);
+		cm_key_free(key);
+		cm_buf_free(&der);
+	}
+	EVP_PKEY_free(pkey);
+}
+
+static void
+assert_takes_too_long(X509_ALGOR *pbe)
+{
+	X509_SIG   *sig = X509_SIG_new();
+	BIO		   *bio = BIO_new(BIO_s_mem());
+	CmStatus	st = CM_STATUS_INIT;
+	CmKey	   *key = NULL;
+	X509_ALGOR *alg;
+	ASN1_OCTET_STRING *octets;
+	char	   *text;
+	long		len;
+
+	assert_non_null(pbe);
+	X509_SIG_getm(sig, &alg, &octets);
+	assert_int_equal(X509_ALGOR_copy(alg, pbe), 1);
+	assert_int_equal(ASN1_OCTET_STRING_set(octets, (const unsigned char *) "0123456789abcdef", 16), 1);
+	assert_int_equal(PEM_write_bio_PKCS8(bio, sig), 1);
+	len = BIO_get_mem_data(bio, &text);
+	assert_false(cm_key_from_encrypted_pem(cm_slice(text, (size_t) len), "secret", &key, &st));
+	assert_int_equal(st.code, CM_LIMIT);
+	assert_string_equal(st.reason, "private key takes too long to decrypt");
+	X509_ALGOR_free(pbe);
+	X509_SIG_free(sig);
+	BIO_free(bio);
+}
+
+static void
+encrypted_pem(void **state)
+{
+	BIO		   *bio = BIO_new(BIO_s_mem());
+	EVP_PKEY   *pkey = by_openssl(keys[0]);
+	CmStatus	st = CM_STATUS_INIT;
+	CmKey	   *key = NULL;
+	char	   *text;
+	long		len;
+
+	(void) state;
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, pkey, EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
+	len = BIO_get_mem_data(bio, &text);
+	assert_true(cm_key_from_encrypted_pem(cm_slice(text, (size_t) len), "secret", &key, &st));
+	assert_int_equal(cm_key_alg(key), algs[0]);
+	cm_key_free(key);
+	assert_false(cm_key_from_encrypted_pem(cm_slice(text, (size_t) len), "Secret", &key, &st));
+	assert_int_equal(st.code, CM_MISMATCH);
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+
+	assert_takes_too_long(PKCS5_pbe2_set(EVP_aes_256_cbc(), 2000000000, NULL, 0));
+	assert_takes_too_long(PKCS5_pbe_set(NID_pbe_WithSHA1And3_Key_TripleDES_CBC, 2000000000, NULL, 0));
+	assert_takes_too_long(PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, 1024, 1, 100000));
+}
+
 static void
 pem_of_every_kind(void **state)
 {
@@ -981,6 +1089,8 @@ main(void)
 		cmocka_unit_test(points_of_other_forms),
 		cmocka_unit_test(weak_rsa),
 		cmocka_unit_test(other_sorts),
+		cmocka_unit_test(rsa_of_endless_work),
+		cmocka_unit_test(encrypted_pem),
 		cmocka_unit_test(pem_of_every_kind),
 		cmocka_unit_test(signature_algorithms),
 		cmocka_unit_test(weak_rsa_keys),
