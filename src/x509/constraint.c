@@ -281,10 +281,23 @@ cm_constraints_each(CmSlice constraints, bool (*fn) (bool permitted, const char 
 
 /* ---- does a name lie below a base ---- */
 
+static uint8_t
+fold(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t) (c - 'A' + 'a') : c;
+}
+
+/* Not strncasecmp: it ends at a NUL, which every character of a BMPString has, and asks the locale. */
 static bool
 equal_fold(CmSlice a, CmSlice b)
 {
-	return a.len == b.len && (a.len == 0 || strncasecmp((const char *) a.data, (const char *) b.data, a.len) == 0);
+	size_t		i = 0;
+
+	if (a.len != b.len)
+		return false;
+	while (i < a.len && fold(a.data[i]) == fold(b.data[i]))
+		i++;
+	return i == a.len;
 }
 
 static CmSlice
@@ -346,6 +359,12 @@ mailbox_below(CmSlice mailbox, CmSlice base)
 	return base.data[0] == '.' ? host_below(host, base, false) : equal_fold(host, base);
 }
 
+static bool
+isalnum_ascii(uint8_t c)
+{
+	return (fold(c) >= 'a' && fold(c) <= 'z') || (c >= '0' && c <= '9');
+}
+
 bool
 cm_uri_host(CmSlice uri, CmSlice *host)
 {
@@ -353,9 +372,10 @@ cm_uri_host(CmSlice uri, CmSlice *host)
 	const uint8_t *end = uri.data + uri.len;
 	const uint8_t *at;
 
-	while (p + 2 < end && memcmp(p, "://", 3) != 0)
+	/* An authority stands behind the scheme, nowhere else: "urn:x://host" has none. */
+	while (p < end && (isalnum_ascii(*p) || *p == '+' || *p == '-' || *p == '.'))
 		p++;
-	if (p + 3 >= end)
+	if (p == uri.data || end - p <= 3 || memcmp(p, "://", 3) != 0)
 		return false;
 	p += 3;
 	for (at = p; at < end && *at != '/' && *at != '?' && *at != '#'; at++)
@@ -364,10 +384,14 @@ cm_uri_host(CmSlice uri, CmSlice *host)
 	for (at = end; at > p && at[-1] != '@'; at--)
 		;
 	p = at;
+	/* Escapes and addresses in brackets are no host names: what they stand for differs from reader to reader. */
 	for (at = p; at < end && *at != ':'; at++)
-		;
+	{
+		if (!isalnum_ascii(*at) && *at != '-' && *at != '.' && *at != '_')
+			return false;
+	}
 	*host = cm_slice(p, (size_t) (at - p));
-	if (host->len == 0 || p[0] == '[')
+	if (host->len == 0)
 		return false;
 	/* A last label that is a number makes it an IPv4 address. */
 	while (at > p && isdigit(at[-1]))

@@ -95,6 +95,9 @@ test_allow(void **state)
 	check("URI:example.com", "", "", "URI:https://evil.org/?https://example.com", false);
 	check("URI:example.com", "", "", "URI:https://example.com@evil.org/", false);
 	check("URI:example.com", "", "", "URI:urn:x:y", false);
+	check("URI:.example.com", "", "", "URI:http:/evil.org/://a.example.com/", false);	/* no authority at all */
+	check("URI:.example.com", "", "", "URI:urn:x:y://a.example.com", false);
+	check("URI:.example.com", "", "", "URI:https://evil.org%2f.example.com/", false);
 	check("", "URI:example.com", "", "URI:urn:x:y", false);	/* it cannot be judged */
 	check("dirName:O=Example,C=DE", "", "CN=joe,O=Example,C=DE", NULL, true);
 	check("dirName:O=Example,C=DE", "", "CN=joe,o=EXAMPLE,C=DE", NULL, true);
@@ -260,10 +263,27 @@ test_urls(void **state)
 	}
 }
 
+/* O=AB is not O=XY, in BMPStrings either: their characters begin with a NUL. */
+static void
+two_octets_a_character(void **state)
+{
+	static const uint8_t nc[] = {0xa0, 0x15, 0x30, 0x13, 0xa4, 0x11,
+	0x30, 0x0f, 0x31, 0x0d, 0x30, 0x0b, 0x06, 0x03, 0x55, 0x04, 0x0a, 0x1e, 0x04, 0, 'A', 0, 'B'};
+	uint8_t		subject[] = {0x30, 0x0f, 0x31, 0x0d, 0x30, 0x0b, 0x06, 0x03, 0x55, 0x04, 0x0a, 0x1e, 0x04, 0, 'a', 0, 'B'};
+	CmStatus	st = CM_STATUS_INIT;
+
+	(void) state;
+	assert_good(cm_constraints_allow(cm_slice(nc, sizeof(nc)), cm_slice(subject, sizeof(subject)), cm_slice(NULL, 0), &st), &st);
+	subject[14] = 'X';
+	assert_false(cm_constraints_allow(cm_slice(nc, sizeof(nc)), cm_slice(subject, sizeof(subject)), cm_slice(NULL, 0), &st));
+	assert_int_equal(st.code, CM_POLICY);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_octets_a_character),
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_hostile),
