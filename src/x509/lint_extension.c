@@ -218,18 +218,23 @@ nocheck_without_ocsp(IN)
 	return in->ocsp_nocheck.value.data != NULL && !CM_LINT_EKU(in, CM_KP_OCSP_SIGNING);
 }
 
+/* Comparing each with each is quadratic, and a certificate has room for fifty thousand: the first hundred of them. */
+#define REPEATED_MAX 100
+
 static bool
 eku_repeated(IN)
 {
 	CmSlice		rest = in->cert.ext_key_usage;
 	CmDer		v;
 	CmDer		other;
+	int			looked = 0;
 
-	while (cm_der_next(&rest, &v))
+	while (looked++ < REPEATED_MAX && cm_der_next(&rest, &v))
 	{
 		CmSlice		behind = rest;
+		int			n = 0;
 
-		while (cm_der_next(&behind, &other))
+		while (n++ < REPEATED_MAX && cm_der_next(&behind, &other))
 		{
 			if (cm_slice_equal(v.whole, other.whole))
 				return true;
@@ -309,10 +314,11 @@ policy_twice(CmSlice info, CmSlice behind)
 {
 	CmDer		oid;
 	CmDer		other;
+	int			n = 0;
 
 	if (!cm_der_next(&info, &oid))
 		return false;
-	while (cm_der_next(&behind, &other))
+	while (n++ < REPEATED_MAX && cm_der_next(&behind, &other))
 	{
 		CmDer		theirs;
 
