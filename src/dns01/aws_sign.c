@@ -159,7 +159,11 @@ fields_free(Fields *fields)
 
 	for (i = 0; i < fields->count; i++)
 	{
-		cm_wipe(fields->memory[i], strlen(fields->memory[i]));
+		char	   *memory = fields->memory[i];
+		size_t		name_len = strlen(memory);
+
+		/* Name and value: one of them is a session token. */
+		cm_wipe(memory, name_len + 1 + strlen(memory + name_len + 1));
 		free(fields->memory[i]);
 	}
 	fields->count = 0;

@@ -573,13 +573,18 @@ read_set(Task *task, CmStatus *st)
 static void
 append_set(CmBuf *out, const char *name, long ttl, char *const *values, int count)
 {
+	char		absolute[258];
 	int			i;
 
 	if (count == 0)
 		return;
-	if (out->data[out->len - 1] != '[')
+	if (out->len > 0 && out->data[out->len - 1] != '[')
 		cm_buf_append_byte(out, ',');
-	cm_buf_printf(out, "{\"name\":\"%s.\",\"type\":\"TXT\",\"ttl\":%ld,\"rrdatas\":[", name, ttl);
+	snprintf(absolute, sizeof(absolute), "%s.", name);
+	cm_buf_append_str(out, "{\"name\":");
+	/* Where a CNAME leads to is a stranger's word: DNS has names with quotes in them. */
+	(void) cm_json_quote(out, absolute);
+	cm_buf_printf(out, ",\"type\":\"TXT\",\"ttl\":%ld,\"rrdatas\":[", ttl);
 	for (i = 0; i < count; i++)
 	{
 		if (i > 0)
@@ -589,7 +594,7 @@ append_set(CmBuf *out, const char *name, long ttl, char *const *values, int coun
 	cm_buf_append_str(out, "]}");
 }
 
-/* True when there is something to change. Names are canonical: no character needs an escape. */
+/* True when there is something to change. */
 static bool
 build_change(const Task *task, CmBuf *out)
 {
