@@ -6,10 +6,12 @@ CREATE TABLE certmgr_private.key (
 	spki bytea NOT NULL,
 	provider text NOT NULL DEFAULT 'sealed',
 	sealed bytea,
+	signature_algorithm text,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE certmgr_private.key IS 'long-lived key pairs: CA keys and ACME account keys';
 COMMENT ON COLUMN certmgr_private.key.spki IS 'public part: SubjectPublicKeyInfo, DER';
+COMMENT ON COLUMN certmgr_private.key.signature_algorithm IS 'what it signs with; null: what such a key signs with by default';
 COMMENT ON COLUMN certmgr_private.key.sealed IS 'private part under its own data key, which the master key wraps';
 
 CREATE TABLE certmgr_private.secret (

@@ -97,6 +97,7 @@ cm_wanted_tbs(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, CmTbs 
 	const CmTemplate *t = w->template ? &w->template->rules : NULL;
 
 	tbs->issuer_alg = cm_key_alg(issuer->key);
+	tbs->signature_algorithm = cm_key_sign_algorithm(issuer->key);
 	tbs->issuer = issuer->subject;
 	tbs->subject = w->subject;
 	set_validity(w, issuer, now, tbs);

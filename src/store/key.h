@@ -12,7 +12,13 @@
 extern CmOwn *cm_own_key(void);
 /* Makes and stores a key pair; throws. */
 extern int64 cm_store_key_create(CmKeyAlg alg);
-/* Opens a stored key; freed with the current memory context. Throws when sealed, altered or gone. */
+/* Stores one that is already there; the caller keeps it. */
+extern int64 cm_store_key_put(const CmKey *key);
+/* What it signs with from now on; must fit its algorithm. */
+extern void cm_store_key_set_sign_alg(int64 id, const char *signature_algorithm);
+/* Its algorithm, and what it was told to sign with; NULL: the default. */
+extern char *cm_store_key_sign_alg(int64 id, CmKeyAlg *alg);
+/* Opens a stored key, ready to sign with its algorithm; freed with the current memory context. Throws when sealed, altered or gone. */
 extern CmKey *cm_store_key_open(int64 id);
 /* Its public part, palloc'ed. */
 extern CmSlice cm_store_key_spki(int64 id, CmKeyAlg *alg);
