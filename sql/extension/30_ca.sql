@@ -15,6 +15,7 @@ CREATE TABLE certmgr.ca (
 	state text NOT NULL CONSTRAINT ca_state_check CHECK (state IN ('pending', 'active', 'disabled')),
 	parent_id bigint REFERENCES certmgr.ca,
 	key_id bigint REFERENCES certmgr_private.key,
+	next_key_id bigint REFERENCES certmgr_private.key,
 	certificate_id bigint REFERENCES certmgr.certificate,
 	dns_provider_id bigint REFERENCES certmgr.dns_provider,
 	config jsonb NOT NULL DEFAULT '{}',
@@ -26,7 +27,9 @@ CREATE TABLE certmgr.ca (
 CREATE INDEX ca_parent_id_idx ON certmgr.ca (parent_id) WHERE parent_id IS NOT NULL;
 COMMENT ON TABLE certmgr.ca IS 'certificate authorities one can issue from: private ones, whose key is here, and external ones reached by ACME';
 COMMENT ON COLUMN certmgr.ca.state IS 'pending (no certificate or account yet), active, disabled';
-COMMENT ON COLUMN certmgr.ca.certificate_id IS 'the active certificate of a private CA';
+COMMENT ON COLUMN certmgr.ca.key_id IS 'the key that it signs with; null: it is not here';
+COMMENT ON COLUMN certmgr.ca.next_key_id IS 'a new key that waits for its certificate from a CA elsewhere';
+COMMENT ON COLUMN certmgr.ca.certificate_id IS 'the active certificate of a private CA; certmgr.ca_issuers lists all';
 COMMENT ON COLUMN certmgr.ca.config IS 'private: path_length, crl_lifetime, crl_url, crl_shards, crl_delay, crl_full, delta_crl_lifetime, delta_crl_url, ca_issuers_url, ocsp_url; acme: directory_url, trust_anchors, profile, preferred_chain';
 
 CREATE TABLE certmgr.subscriber (

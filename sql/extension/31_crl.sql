@@ -4,10 +4,13 @@ CREATE TABLE certmgr.issuer (
 	certificate_id bigint PRIMARY KEY REFERENCES certmgr.certificate,
 	ca_id bigint NOT NULL REFERENCES certmgr.ca,
 	key_id bigint NOT NULL REFERENCES certmgr_private.key,
+	chain bytea,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 CREATE INDEX issuer_ca_id_idx ON certmgr.issuer (ca_id, key_id);
+CREATE INDEX issuer_key_id_idx ON certmgr.issuer (key_id);
 COMMENT ON TABLE certmgr.issuer IS 'certificates under which a private CA issued, with their keys: who signs CRLs and OCSP answers for what';
+COMMENT ON COLUMN certmgr.issuer.chain IS 'what an administrator wants sent with certificates under this key (set_chain): DER one after the other, the CA''s own first; null: it is found';
 
 CREATE TABLE certmgr.crl_scope (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

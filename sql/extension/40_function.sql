@@ -19,29 +19,29 @@ COMMENT ON FUNCTION certmgr.set_secret(text, text) IS 'replaces the credential o
 -- Private CAs ----------------------------------------------------------------
 
 CREATE FUNCTION certmgr.create_root_ca(name text, subject text, key_algorithm text DEFAULT 'EC-P256', lifetime interval DEFAULT '10 years', path_length int DEFAULT NULL,
-	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL)
+	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_root_ca';
-COMMENT ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int, interval, text, text, text) IS
-	'creates a self-signed private CA with a sealed key; subject in RFC 4514 form; path_length limits the CAs below it; the URLs go into certificates it issues. Returns the CA''s id';
+COMMENT ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int, interval, text, text, text, text) IS
+	'creates a self-signed private CA with a sealed key; subject in RFC 4514 form; path_length limits the CAs below it; the URLs go into certificates it issues; signature_algorithm: what its key signs with (ECDSA-SHA384, RSA-PSS-SHA256...; NULL: the usual one). Returns the CA''s id';
 
 CREATE FUNCTION certmgr.create_intermediate_ca(name text, parent text, subject text, key_algorithm text DEFAULT 'EC-P256', lifetime interval DEFAULT '5 years', path_length int DEFAULT 0,
-	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL)
+	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL, template text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_intermediate_ca';
-COMMENT ON FUNCTION certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text) IS
-	'creates a CA below another private CA; parent NULL: its certificate comes from elsewhere, through ca_csr() and install_ca_certificate(). Returns the CA''s id';
+COMMENT ON FUNCTION certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text, text, text) IS
+	'creates a CA below another private CA; parent NULL: its certificate comes from elsewhere, through ca_csr() and install_ca_certificate(). template: one for CAs, whose name constraints, policies and other rules its certificate gets and keeps. Returns the CA''s id';
 
 CREATE FUNCTION certmgr.ca_csr(ca text) RETURNS text LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_ca_csr';
 COMMENT ON FUNCTION certmgr.ca_csr(text) IS 'certification request (PEM, PKCS#10) of a private CA, for a parent elsewhere';
 
-CREATE FUNCTION certmgr.install_ca_certificate(ca text, certificate text, chain text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_install_ca_certificate';
-COMMENT ON FUNCTION certmgr.install_ca_certificate(text, text, text) IS 'gives a CA made with parent NULL the certificate (PEM) that its parent signed, with the issuers above it; the CA becomes active. Returns the certificate''s id';
+CREATE FUNCTION certmgr.install_ca_certificate(ca text, certificate text, chain text DEFAULT NULL, activate boolean DEFAULT true) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_install_ca_certificate';
+COMMENT ON FUNCTION certmgr.install_ca_certificate(text, text, text, boolean) IS 'gives a private CA a certificate (PEM) that a CA elsewhere signed for its key, with the issuers above it: its first one, a renewed one, or a cross certificate. activate: it issues under it from now on (the first one always). Returns the certificate''s id';
 
 CREATE FUNCTION certmgr.disable_ca(ca text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_disable_ca';
 COMMENT ON FUNCTION certmgr.disable_ca(text) IS 'a disabled CA issues nothing; its CRLs go on';
 CREATE FUNCTION certmgr.enable_ca(ca text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_enable_ca';
 COMMENT ON FUNCTION certmgr.enable_ca(text) IS 'undoes disable_ca';
 CREATE FUNCTION certmgr.drop_ca(ca text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_drop_ca';
-COMMENT ON FUNCTION certmgr.drop_ca(text) IS 'removes a CA that has no subscribers, no CAs below it and never issued a certificate';
+COMMENT ON FUNCTION certmgr.drop_ca(text) IS 'removes a CA, with its keys, that has no subscribers, no CAs below it and no certificates that are still valid; what expired or was revoked stays in the inventory';
 
 -- External CAs ---------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "api/args.h"
+#include "api/ca_args.h"
 #include "lifecycle/ca.h"
 #include "lifecycle/master_key.h"
 #include "miscadmin.h"
@@ -38,6 +39,16 @@ certmgr_create_master_key(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+void
+cm_arg_crl_lifetime(const Interval *lifetime)
+{
+	if (lifetime->month < 0 || lifetime->day < 0 || lifetime->time < 0 ||
+		(lifetime->month == 0 && lifetime->day == 0 && lifetime->time < 10 * USECS_PER_SEC))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("crl_lifetime must be at least ten seconds")));
+}
+
 /* Arguments from "subject" on are the same for roots and intermediates: first is the number of "subject". */
 static int64
 create(FunctionCallInfo fcinfo, CmCaNew *ca, int first)
@@ -59,17 +70,14 @@ create(FunctionCallInfo fcinfo, CmCaNew *ca, int first)
 	ca->crl_url = cm_arg_text(fcinfo, first + 5);
 	ca->ca_issuers_url = cm_arg_text(fcinfo, first + 6);
 	ca->ocsp_url = cm_arg_text(fcinfo, first + 7);
+	ca->signature_algorithm = cm_arg_text(fcinfo, first + 8);
 	ca->actor = cm_caller_name();
 	if (!PG_ARGISNULL(first + 3) && (ca->path_length < 0 || ca->path_length > 100))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("path_length must be between 0 and 100"),
 				 errhint("NULL means no limit.")));
-	if (ca->crl_lifetime->month < 0 || ca->crl_lifetime->day < 0 || ca->crl_lifetime->time < 0 ||
-		(ca->crl_lifetime->month == 0 && ca->crl_lifetime->day == 0 && ca->crl_lifetime->time < 10 * USECS_PER_SEC))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("crl_lifetime must be at least ten seconds")));
+	cm_arg_crl_lifetime(ca->crl_lifetime);
 	cm_owner_enter(&scope);
 	id = cm_ca_create(ca);
 	cm_owner_leave(&scope);
@@ -91,6 +99,7 @@ certmgr_create_intermediate_ca(PG_FUNCTION_ARGS)
 	CmCaNew		ca = {0};
 
 	ca.parent = cm_arg_text(fcinfo, 1);
+	ca.template = cm_arg_text(fcinfo, 11);
 	PG_RETURN_INT64(create(fcinfo, &ca, 2));
 }
 
@@ -117,8 +126,9 @@ certmgr_install_ca_certificate(PG_FUNCTION_ARGS)
 
 	cm_caller_require_admin("install the certificate of a certificate authority");
 	cm_arg_not_null(fcinfo, 1, "certificate");
+	cm_arg_not_null(fcinfo, 3, "activate");
 	cm_owner_enter(&scope);
-	id = cm_ca_install(name, cm_arg_text(fcinfo, 1), cm_arg_text(fcinfo, 2), actor);
+	id = cm_ca_install(name, cm_arg_text(fcinfo, 1), cm_arg_text(fcinfo, 2), PG_GETARG_BOOL(3), actor);
 	cm_owner_leave(&scope);
 	PG_RETURN_INT64(id);
 }

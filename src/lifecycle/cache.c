@@ -19,6 +19,7 @@
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/ca.h"
+#include "store/ca_issuer.h"
 #include "store/crl_scope.h"
 #include "store/key.h"
 #include "utils/builtins.h"
@@ -169,8 +170,9 @@ fill_private(CmIssuer *issuer, const CmCaRow *ca)
 	issuer->key = cm_store_key_open(ca->key_id);
 }
 
+/* other: under that certificate and key instead of the active one. */
 static CmIssuer *
-load_issuer(int64 ca_id)
+load_issuer(int64 ca_id, const CmCaIssuer *other)
 {
 	CmOwnerScope scope;
 	CmCaRow    *ca;
@@ -181,6 +183,13 @@ load_issuer(int64 ca_id)
 
 	cm_owner_enter(&scope);
 	ca = cm_ca_get_by_id(ca_id, true);
+	if (other != NULL)
+	{
+		ca->certificate_id = other->certificate_id;
+		ca->der = other->der;
+		ca->key_id = other->key_id;
+		ca->certificate_revoked = other->revoked;
+	}
 	check_usable(ca, ca_id);
 
 	/* A child of the caller's context until it is whole: an error then leaves nothing behind. */
@@ -212,7 +221,7 @@ cm_issuer_get(int64 ca_id)
 	if (slot != NULL && slot->issuer->generation == generation + (uint64) cm_guc_generation())
 		return slot->issuer;
 
-	issuer = load_issuer(ca_id);
+	issuer = load_issuer(ca_id, NULL);
 	slot = hash_search(issuers, &ca_id, HASH_ENTER, &found);
 	if (found)
 	{
@@ -224,6 +233,20 @@ cm_issuer_get(int64 ca_id)
 	MemoryContextSetParent(issuer->context, CacheMemoryContext);
 	issuer->cached = true;
 	slot->issuer = issuer;
+	return issuer;
+}
+
+CmIssuer *
+cm_issuer_load(int64 ca_id, const CmCaIssuer *other)
+{
+	CmIssuer   *issuer;
+
+	cm_lock_share(CM_LOCK_CA, ca_id);
+	issuer = load_issuer(ca_id, other);
+	/* The shards, and a list under their address, are those of the active key. */
+	issuer->shard_count = 0;
+	if (issuer->crl_url != NULL && strstr(issuer->crl_url, "{shard}") != NULL)
+		issuer->crl_url = issuer->delta_crl_url = NULL;
 	return issuer;
 }
 

@@ -10,6 +10,8 @@
 #include "crypto/key.h"
 #include "utils/timestamp.h"
 
+struct CmCaIssuer;
+
 /* An issuer ready to sign. Read-only; pinned ones outlive their invalidation. */
 typedef struct CmIssuer
 {
@@ -67,6 +69,8 @@ typedef struct CmSubscriber
 
 /* Throws when it does not exist, is not active, or its key cannot be opened. Valid until the end of the transaction; pinned, until it is unpinned. */
 extern CmIssuer *cm_issuer_get(int64 ca_id);
+/* That certificate of the CA and its key instead of the active ones. Not kept: in the current memory context. */
+extern CmIssuer *cm_issuer_load(int64 ca_id, const struct CmCaIssuer *other);
 extern void cm_issuer_pin(CmIssuer *issuer);
 extern void cm_issuer_unpin(CmIssuer *issuer);
 /* The shard of its CRL that a new certificate goes to, by chance; false (and -1) when there are none. */

@@ -15,7 +15,7 @@
 #include "utils/builtins.h"
 
 #define CA_SELECT \
-	"SELECT a.id, a.name, a.type, a.state, a.parent_id, a.key_id, a.certificate_id, a.config::text, b.der, c.state = 'revoked' " \
+	"SELECT a.id, a.name, a.type, a.state, a.parent_id, a.key_id, a.certificate_id, a.config::text, b.der, c.state = 'revoked', a.next_key_id " \
 	"FROM certmgr.ca a LEFT JOIN certmgr.certificate c ON c.id = a.certificate_id " \
 	"LEFT JOIN certmgr.certificate_body b ON b.certificate_id = a.certificate_id "
 
@@ -37,6 +37,7 @@ to_row(const CmRows *rows)
 	ca->config = cm_rows_text(rows, 0, 7);
 	ca->der = cm_rows_slice(rows, 0, 8);
 	ca->certificate_revoked = cm_rows_bool(rows, 0, 9);
+	ca->next_key_id = cm_rows_int64(rows, 0, 10);
 	return ca;
 }
 
@@ -92,14 +93,23 @@ cm_ca_insert(const char *name, const char *type, const char *state, int64 parent
 }
 
 void
-cm_ca_set_certificate(int64 id, int64 certificate_id)
+cm_ca_set_certificate(int64 id, int64 certificate_id, int64 key_id)
 {
-	static CmQuery update = {"UPDATE certmgr.ca SET certificate_id = $2, state = 'active', status_message = NULL, last_error = NULL, last_error_at = NULL WHERE id = $1",
-	2, {INT8OID, INT8OID}};
+	static CmQuery update = {"UPDATE certmgr.ca SET certificate_id = $2, key_id = $3, next_key_id = NULLIF(next_key_id, $3), "
+		"state = CASE state WHEN 'disabled' THEN state ELSE 'active' END, status_message = NULL, last_error = NULL, last_error_at = NULL WHERE id = $1",
+	3, {INT8OID, INT8OID, INT8OID}};
 
-	cm_query(&update, (Datum[]) {Int64GetDatum(id), Int64GetDatum(certificate_id)}, NULL);
+	cm_query(&update, (Datum[]) {Int64GetDatum(id), Int64GetDatum(certificate_id), Int64GetDatum(key_id)}, (bool[]) {false, false, key_id == 0});
 	cm_issuer_row_put(id);
 	cm_crl_scope_sync(id);
+}
+
+void
+cm_ca_set_next_key(int64 id, int64 key_id, const char *status_message)
+{
+	static CmQuery update = {"UPDATE certmgr.ca SET next_key_id = $2, status_message = $3 WHERE id = $1", 3, {INT8OID, INT8OID, TEXTOID}};
+
+	cm_query(&update, (Datum[]) {Int64GetDatum(id), Int64GetDatum(key_id), cm_datum_text(status_message)}, (bool[]) {false, key_id == 0, false});
 }
 
 void
@@ -123,7 +133,9 @@ cm_ca_in_use(int64 id)
 {
 	static CmQuery select = {"SELECT (SELECT 'subscriber \"' || name || '\" uses it' FROM certmgr.subscriber WHERE ca_id = $1 ORDER BY id LIMIT 1), "
 		"(SELECT 'certificate authority \"' || name || '\" is below it' FROM certmgr.ca WHERE parent_id = $1 ORDER BY id LIMIT 1), "
-		"(SELECT 'it issued certificate ' || id FROM certmgr.certificate WHERE ca_id = $1 AND id IS DISTINCT FROM (SELECT certificate_id FROM certmgr.ca WHERE id = $1) AND id NOT IN (SELECT certificate_id FROM certmgr.ocsp_signer WHERE ca_id = $1) ORDER BY id LIMIT 1)",
+		"(SELECT 'it issued certificate ' || id || ', which is valid' FROM certmgr.certificate WHERE ca_id = $1 AND (state = 'pending' OR (state = 'issued' AND not_after >= pg_catalog.now()))"
+		" AND id IS DISTINCT FROM (SELECT certificate_id FROM certmgr.ca WHERE id = $1) AND id NOT IN (SELECT certificate_id FROM certmgr.issuer WHERE ca_id = $1)"
+		" AND id NOT IN (SELECT certificate_id FROM certmgr.ocsp_signer WHERE ca_id = $1) ORDER BY id LIMIT 1)",
 	1, {INT8OID}};
 	CmRows		rows = cm_query(&select, (Datum[]) {Int64GetDatum(id)}, NULL);
 
@@ -150,8 +162,11 @@ cm_ca_delete(int64 id)
 	static CmQuery job = {"DELETE FROM certmgr_private.job WHERE (kind IN ('crl', 'ocsp') AND target_id = $1) "
 	"OR (kind = 'acme_account' AND target_id IN (SELECT id FROM certmgr.acme_account WHERE ca_id = $1))", 1, {INT8OID}};
 	static CmQuery account = {"DELETE FROM certmgr.acme_account WHERE ca_id = $1 RETURNING key_id, eab_secret_id, candidate_key_id", 1, {INT8OID}};
-	static CmQuery ca = {"DELETE FROM certmgr.ca WHERE id = $1 RETURNING key_id", 1, {INT8OID}};
+	static CmQuery ca = {"DELETE FROM certmgr.ca WHERE id = $1", 1, {INT8OID}};
+	static CmQuery keys = {"SELECT key_id FROM certmgr.issuer WHERE ca_id = $1 UNION SELECT key_id FROM certmgr.ca WHERE id = $1 AND key_id IS NOT NULL"
+	" UNION SELECT next_key_id FROM certmgr.ca WHERE id = $1 AND next_key_id IS NOT NULL", 1, {INT8OID}};
 	Datum		arg = Int64GetDatum(id);
+	CmRows		own = cm_query(&keys, &arg, NULL);
 	CmRows		rows;
 
 	cm_query(&job, &arg, NULL);
@@ -167,7 +182,7 @@ cm_ca_delete(int64 id)
 		if (!cm_rows_null(&rows, i, 2))
 			cm_store_key_delete(cm_rows_int64(&rows, i, 2));
 	}
-	rows = cm_query(&ca, &arg, NULL);
-	if (rows.count > 0 && !cm_rows_null(&rows, 0, 0))
-		cm_store_key_delete(cm_rows_int64(&rows, 0, 0));
+	cm_query(&ca, &arg, NULL);
+	for (int i = 0; i < own.count; i++)
+		cm_store_key_delete(cm_rows_int64(&own, i, 0));
 }

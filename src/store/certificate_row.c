@@ -59,25 +59,6 @@ cm_certificate_row_get(int64 id, bool lock)
 	return row;
 }
 
-bool
-cm_certificate_row_issuer(int64 id, CmSlice *der, CmSlice *chain, int64 *issuer_id)
-{
-	static CmQuery query = {
-		"SELECT c.issuer_id, b.der, b.chain FROM certmgr.certificate c"
-		" LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id WHERE c.id = $1",
-		1, {INT8OID}
-	};
-	Datum		args[1] = {Int64GetDatum(id)};
-	CmRows		rows = cm_query(&query, args, NULL);
-
-	if (rows.count == 0)
-		return false;
-	*issuer_id = cm_rows_int64(&rows, 0, 0);
-	*der = cm_rows_slice(&rows, 0, 1);
-	*chain = cm_rows_slice(&rows, 0, 2);
-	return true;
-}
-
 void
 cm_certificate_row_cancel(int64 id, const char *status_message)
 {

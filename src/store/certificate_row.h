@@ -38,8 +38,6 @@ typedef struct CmCertificateRow
 
 /* NULL when there is none. lock: FOR UPDATE on the certificate. */
 extern CmCertificateRow *cm_certificate_row_get(int64 id, bool lock);
-/* An issuer on the way up: its DER, the issuers above it that came from elsewhere, and the next certificate (0 at the top). False when there is no such row. */
-extern bool cm_certificate_row_issuer(int64 id, CmSlice *der, CmSlice *chain, int64 *issuer_id);
 extern void cm_certificate_row_cancel(int64 id, const char *status_message);
 /* The CA whose active certificate this is stops issuing; its CRLs go on. Returns its id, 0 when there is none. */
 extern int64 cm_certificate_row_disable_ca(int64 id, const char *status_message);

@@ -1,0 +1,145 @@
+/*
+ * ca_import.c - taking over a CA that exists elsewhere: with its key it goes on
+ * issuing here, without it is known as the issuer of others.
+ *
+ * Backends, as certmgr_owner, in the caller's transaction. What may fail: the
+ * master key is not there, the key is another one, the certificate is none of a CA.
+ */
+#include "postgres.h"
+
+#include "crypto/pkcs.h"
+#include "lifecycle/ca.h"
+#include "lifecycle/master_key.h"
+#include "miscadmin.h"
+#include "pg/error.h"
+#include "pg/own.h"
+#include "store/audit.h"
+#include "store/ca.h"
+#include "store/ca_issuer.h"
+#include "store/instance.h"
+#include "store/key.h"
+#include "utils/builtins.h"
+#include "x509/chain.h"
+#include "x509/name.h"
+
+/* RFC 5280 knows no bound, verifiers do. */
+#define CHAIN_MAX 16
+
+/* Returns its id in the store. */
+static int64
+seal_key(const CmCaImport *import, const CmCertificate *cert)
+{
+	CmOwn	   *own = cm_own_key();
+	CmBuf	   *spki = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmKey	   *key = NULL;
+	int64		id;
+
+	cm_master_key_require();
+	if (!cm_key_from_encrypted_pem(cm_slice(import->private_key, strlen(import->private_key)), import->password, &key, &st))
+		cm_throw(&st, NULL);
+	own->object = key;
+	if (!cm_key_spki(key, spki, &st))
+		cm_throw(&st, NULL);
+	if (!cm_slice_equal(cm_slice(spki->data, spki->len), cert->spki))
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_MISMATCH),
+				 errmsg("private key does not belong to the certificate"),
+				 errdetail("The certificate certifies another public key.")));
+	id = cm_store_key_put(key);
+	cm_own_release(own);
+	if (import->as.signature_algorithm != NULL)
+		cm_store_key_set_sign_alg(id, import->as.signature_algorithm);
+	return id;
+}
+
+/* One certificate is the issuer of one CA. */
+static void
+check_free(const CmCertificate *cert)
+{
+	int			count;
+	CmCaIssuer *issuers = cm_ca_issuers(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (cm_slice_equal(issuers[i].der, cert->der))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("certificate belongs to certificate authority \"%s\" already", issuers[i].ca)));
+	}
+}
+
+static void
+read_chain(const CmCaImport *import, CmBuf *ordered, CmCertificate *cert)
+{
+	CmBuf	   *ders = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		rest;
+	CmDer		first;
+	size_t		leaf_len;
+	int			count = 0;
+	int			more = 0;
+
+	if (!cm_certificates_from_text(cm_slice(import->certificate, strlen(import->certificate)), CHAIN_MAX, ders, &count, &st) ||
+		(import->chain != NULL && !cm_certificates_from_text(cm_slice(import->chain, strlen(import->chain)), CHAIN_MAX - 1, ders, &more, &st)))
+		cm_throw(&st, NULL);
+	rest = cm_slice(ders->data, ders->len);
+	if (!cm_der_next(&rest, &first) || !cm_certificate_parse(first.whole, cert, &st))
+		cm_throw(&st, NULL);
+	cm_ca_check_certificate(import->as.name, cert);
+	if (!cm_chain_order(cm_slice(ders->data, ders->len), cert->spki, ordered, &leaf_len, &st) ||
+		!cm_certificate_parse(cm_slice(ordered->data, leaf_len), cert, &st))
+		cm_throw(&st, NULL);
+}
+
+/* Certificates of other CAs that it signed, whose issuer was not known until now. */
+static void
+adopt(int64 ca_id, int64 certificate_id, const CmCertificate *cert)
+{
+	int			count;
+	CmCaIssuer *issuers = cm_ca_issuers(&count);
+	CmCertificate other;
+
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (cm_ca_of_certificate(issuers[i].certificate_id) == 0 && cm_certificate_parse(issuers[i].der, &other, NULL) &&
+			cm_certificate_issued_by(&other, cert, NULL))
+			cm_ca_certificate_claim(issuers[i].certificate_id, ca_id, certificate_id);
+	}
+}
+
+int64
+cm_ca_import(const CmCaImport *import)
+{
+	CmBuf	   *ordered = cm_own_buf(0);
+	CmBuf	   *subject = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmCaNew		as = import->as;
+	CmCertificate cert;
+	int64		key_id = 0;
+	int64		id;
+	int64		certificate_id;
+
+	read_chain(import, ordered, &cert);
+	check_free(&cert);
+	if (!cm_name_format(cert.subject, subject, &st))
+		cm_throw(&st, NULL);
+	as.subject = cm_buf_cstr(subject);
+	as.path_length = cert.path_length;
+	if (import->private_key != NULL)
+		key_id = seal_key(import, &cert);
+	else if (as.signature_algorithm != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a CA without its key signs nothing"),
+				 errhint("Give private_key, or leave out signature_algorithm.")));
+	id = cm_ca_insert(as.name, "private", "pending", 0, key_id, cm_ca_config(&as), NULL);
+	certificate_id = cm_ca_put_foreign(id, cm_slice(ordered->data, ordered->len), cert.der.len, 0, as.actor);
+	cm_ca_set_active(id, certificate_id, key_id);
+	adopt(id, certificate_id, &cert);
+	cm_audit(as.actor, "import-ca", "ca", id, psprintf("{\"certificate\": %lld, \"key\": %s}", (long long) certificate_id, key_id != 0 ? "true" : "false"));
+	if (key_id != 0)
+		cm_instance_register();
+	return id;
+}

@@ -1,0 +1,46 @@
+/*
+ * ca_issuer.h - the certificates of CAs (table certmgr.issuer and what it points
+ * to), for those who choose among them: renewing, cross-signing, chains.
+ */
+#ifndef CM_STORE_CA_ISSUER_H
+#define CM_STORE_CA_ISSUER_H
+
+#include "base/der.h"
+#include "datatype/timestamp.h"
+
+typedef struct CmCaIssuer
+{
+	int64		certificate_id;
+	int64		ca_id;			/* whose issuer it is */
+	char	   *ca;
+	int64		key_id;			/* 0: certificate only */
+	CmSlice		der;
+	bool		revoked;
+} CmCaIssuer;
+
+/* A certificate that may stand in a chain above another. */
+typedef struct CmIssuerLink
+{
+	int64		certificate_id;
+	int64		issuer_id;		/* 0: a root, or signed elsewhere */
+	CmSlice		der;
+	CmSlice		chain;			/* issuers above it that came from elsewhere */
+	CmSlice		manual;			/* what an administrator wants from here on, itself first; empty: nothing said */
+	bool		usable;			/* valid now and not revoked */
+} CmIssuerLink;
+
+/* A further issuer, not the active one. A second call changes nothing. */
+extern void cm_ca_issuer_put(int64 ca_id, int64 certificate_id, int64 key_id);
+/* That issuer of that CA; NULL when it is none of it. */
+extern CmCaIssuer *cm_ca_issuer_get(int64 ca_id, int64 certificate_id);
+/* Certificates of all private CAs. */
+extern CmCaIssuer *cm_ca_issuers(int *count);
+extern void cm_ca_issuer_set_chain(int64 ca_id, int64 key_id, CmSlice chain);	/* empty: none */
+/* The certificate and what else certifies the same key: the best first (said by an administrator, active, a root, the longest). */
+extern CmIssuerLink *cm_issuer_links(int64 certificate_id, int *count);
+/* It is in the inventory already: from now on as a CA's own, with its issuer when there was none. */
+extern void cm_ca_certificate_claim(int64 certificate_id, int64 issuing_ca, int64 issuer_id);
+/* The CA that issued a certificate; 0: elsewhere. */
+extern int64 cm_ca_of_certificate(int64 certificate_id);
+
+#endif
