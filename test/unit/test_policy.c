@@ -570,6 +570,8 @@ test_algorithms(void **state)
 	accept(of(&out), &p);
 	replace(&out, "\xf7\x0d\x01\x01\x0c", "\xf7\x0d\x01\x01\x05", 5);	/* SHA-1 */
 	refuse(of(&out), &p, "1.2.840.113549.1.1.5 is unknown or too weak");
+	p.foreign = true;
+	refuse(of(&out), &p, "1.2.840.113549.1.1.5 is unknown or too weak");
 	replace(&out, "\xf7\x0d\x01\x01\x05", "\xf7\x0d\x01\x01\x04", 5);	/* MD5 */
 	refuse(of(&out), &p, "1.2.840.113549.1.1.4");
 	entity_free(&rsa);
