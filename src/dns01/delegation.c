@@ -141,6 +141,13 @@ ask_soa(Walk *walk)
 {
 	CmStatus	st = CM_STATUS_INIT;
 
+	if (walk->suffix == NULL && !walk->zone_only)
+	{
+		/* Nobody knows such a name here, so no CNAME either: a private zone perhaps. The provider says whether it has it. */
+		walk->result.zone[0] = '\0';
+		finish(walk);
+		return;
+	}
 	if (walk->suffix == NULL)
 		cm_fail(&st, CM_NETWORK, "no zone of \"%.150s\" can be found", walk->name);
 	else if (cm_dns01_lookup(walk->loop, &walk->resolvers, walk->suffix, "SOA", on_soa, walk, &st))
