@@ -414,6 +414,24 @@ address_below(CmSlice address, CmSlice base)
 	return true;
 }
 
+/* The same text in whatever string type; of other types, the same octets. */
+static bool
+same_value(const CmDer *a, const CmDer *b)
+{
+	CmBuf		text[2];
+	bool		same;
+
+	if (a->tag == b->tag)
+		return equal_fold(a->content, b->content);
+	cm_buf_init(&text[0], 0);
+	cm_buf_init(&text[1], 0);
+	same = cm_name_value(a, &text[0]) && cm_name_value(b, &text[1]) &&
+		equal_fold(cm_slice(text[0].data, text[0].len), cm_slice(text[1].data, text[1].len));
+	cm_buf_free(&text[0]);
+	cm_buf_free(&text[1]);
+	return same;
+}
+
 /* Two attributes: same type, same value but for case and string type. */
 static bool
 same_attribute(CmSlice a, CmSlice b)
@@ -424,7 +442,7 @@ same_attribute(CmSlice a, CmSlice b)
 	CmDer		value_b;
 
 	return cm_der_next(&a, &type_a) && cm_der_next(&b, &type_b) && cm_slice_equal(type_a.whole, type_b.whole) &&
-		cm_der_next(&a, &value_a) && cm_der_next(&b, &value_b) && equal_fold(value_a.content, value_b.content);
+		cm_der_next(&a, &value_a) && cm_der_next(&b, &value_b) && same_value(&value_a, &value_b);
 }
 
 /* RDN by RDN from the root; within one, DER has both sides sorted alike, or nearly: every one is looked for. */
@@ -560,6 +578,7 @@ allow_mailboxes(CmSlice permitted, CmSlice excluded, CmSlice subject, CmStatus *
 	{
 		while (cm_der_next(&rdn.content, &pair))
 		{
+			CmBuf		text;
 			CmBuf		mailbox;
 			CmSlice		rest;
 			bool		ok;
@@ -568,9 +587,14 @@ allow_mailboxes(CmSlice permitted, CmSlice excluded, CmSlice subject, CmStatus *
 				!cm_slice_equal(oid.content, cm_slice(email_address, sizeof(email_address))))
 				continue;
 			cm_buf_init(&mailbox, 0);
-			cm_der_put_slice(&mailbox, TAG_EMAIL, value.content);
+			/* In whatever string type it is: a BMPString must not hide it. What is no text is judged by its octets. */
+			cm_buf_init(&text, 0);
+			cm_der_put_slice(&mailbox, TAG_EMAIL, cm_name_value(&value, &text) ? cm_slice(text.data, text.len) : value.content);
+			if (text.failed)
+				mailbox.failed = true;
+			cm_buf_free(&text);
 			rest = cm_slice(mailbox.data, mailbox.len);
-			ok = cm_der_next(&rest, &value) ? allow_one(permitted, excluded, &value, st) : cm_fail(st, CM_MEMORY, "out of memory");
+			ok = !mailbox.failed && cm_der_next(&rest, &value) ? allow_one(permitted, excluded, &value, st) : cm_fail(st, CM_MEMORY, "out of memory");
 			cm_buf_free(&mailbox);
 			if (!ok)
 				return false;

@@ -279,11 +279,38 @@ two_octets_a_character(void **state)
 	assert_int_equal(st.code, CM_POLICY);
 }
 
+static void
+excluded_by(const char *what, const uint8_t *subject, size_t len)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf		nc;
+
+	cm_buf_init(&nc, 0);
+	constraints("", what, &nc);
+	assert_false(cm_constraints_allow(of(&nc), cm_slice(subject, len), cm_slice(NULL, 0), &st));
+	assert_int_equal(st.code, CM_POLICY);
+	cm_buf_free(&nc);
+}
+
+/* Another string type is no way around what is excluded. */
+static void
+other_string_types(void **state)
+{
+	static const uint8_t organization[] = {0x30, 0x0f, 0x31, 0x0d, 0x30, 0x0b, 0x06, 0x03, 0x55, 0x04, 0x0a, 0x1e, 0x04, 0, 'a', 0, 'B'};
+	static const uint8_t mailbox[] = {0x30, 0x1b, 0x31, 0x19, 0x30, 0x17, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1,
+	0x1e, 0x0a, 0, 'j', 0, '@', 0, 'a', 0, '.', 0, 'b'};
+
+	(void) state;
+	excluded_by("dirName:O=AB", organization, sizeof(organization));
+	excluded_by("email:a.b", mailbox, sizeof(mailbox));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_octets_a_character),
+		cmocka_unit_test(other_string_types),
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_hostile),
