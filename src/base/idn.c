@@ -28,6 +28,7 @@ cm_host_to_ascii(const char *text, char *dst, CmStatus *st)
 	uint8_t    *ascii = NULL;
 	uint8_t    *back = NULL;
 	uint8_t    *again = NULL;
+	size_t		star = name == text ? 0 : 2;
 	int			code;
 	bool		same;
 
@@ -36,7 +37,7 @@ cm_host_to_ascii(const char *text, char *dst, CmStatus *st)
 	code = idn2_lookup_u8((const uint8_t *) name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (code != IDN2_OK)
 		return refuse(st, text, idn2_strerror(code));
-	if (strlen((char *) ascii) + 2 > CM_HOST_MAX)
+	if (strlen((char *) ascii) + star > CM_HOST_MAX)
 	{
 		idn2_free(ascii);
 		return refuse(st, text, "The name is longer than 253 characters.");
@@ -46,8 +47,6 @@ cm_host_to_ascii(const char *text, char *dst, CmStatus *st)
 		idn2_lookup_u8(back, &again, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK && strcmp((char *) ascii, (char *) again) == 0;
 	if (same)
 	{
-		size_t		star = name == text ? 0 : 2;
-
 		memcpy(dst, text, star);
 		memcpy(dst + star, ascii, strlen((char *) ascii) + 1);
 	}
