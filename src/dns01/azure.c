@@ -117,6 +117,10 @@ form(const CmOauth *oauth, CmBuf *out, CmStatus *st)
 	return ok;
 }
 
+/* Who may get the token of the machine's managed identity or workload: Azure and its national clouds. */
+static const char *const own_domains[] = {"management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn", NULL};
+static const char *const login_domains[] = {"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "login.chinacloudapi.cn", NULL};
+
 static bool
 set_token_url(const CmJson *config, Settings *s, CmStatus *st)
 {
@@ -124,6 +128,10 @@ set_token_url(const CmJson *config, Settings *s, CmStatus *st)
 	CmBuf		url;
 
 	if (!cm_dns01_text(config, "login_endpoint", &login, st))
+		return false;
+	if (s->secret == NULL && !cm_oauth_check_host("endpoint", s->oauth.api.endpoint, own_domains, st))
+		return false;
+	if (s->token_file != NULL && login != NULL && !cm_oauth_check_host("login_endpoint", login, login_domains, st))
 		return false;
 	cm_buf_init(&url, 2048);
 	if (s->oauth.metadata)

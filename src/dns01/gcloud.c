@@ -138,6 +138,9 @@ take_account(const CmSecretMap *map, Settings *s, const char **token_uri, CmStat
 	return s->project[0] != '\0' || project == NULL || read_name("project_id", project, ".:", s->project, st);
 }
 
+/* Who may get the token of the machine's own service account. */
+static const char *const own_domains[] = {"googleapis.com", NULL};
+
 static bool
 set_token_url(const CmJson *config, Settings *s, const char *otherwise, CmStatus *st)
 {
@@ -147,7 +150,12 @@ set_token_url(const CmJson *config, Settings *s, const char *otherwise, CmStatus
 		return false;
 	if (url == NULL)
 		url = otherwise;
-	if (!s->oauth.metadata && !cm_dns01_api_url("token_endpoint", url, &s->oauth.token_http, st))
+	if (url != otherwise || !s->oauth.metadata)
+	{
+		if (!cm_dns01_api_url("token_endpoint", url, &s->oauth.token_http, st))
+			return false;
+	}
+	if (s->oauth.metadata && !cm_oauth_check_host("endpoint", s->oauth.api.endpoint, own_domains, st))
 		return false;
 	s->oauth.token_url = strdup(url);
 	return s->oauth.token_url != NULL || cm_fail(st, CM_MEMORY, "out of memory");

@@ -8,12 +8,14 @@
  */
 #include "dns01/oauth.h"
 
+#include "base/host.h"
 #include "crypto/digest.h"
 #include "dns01/secret_map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 /* Google's tokens have up to 2 KiB, Azure's some more. */
@@ -65,6 +67,41 @@ cm_oauth_key(CmOauth *oauth, const char *const *parts, int count, CmStatus *st)
 	ok = !all.failed && cm_sha256(cm_slice(all.data, all.len), oauth->key);
 	cm_buf_free(&all);
 	return ok || cm_fail_crypto(st, "could not hash a credential's name");
+}
+
+bool
+cm_oauth_check_host(const char *key, const char *url, const char *const *domains, CmStatus *st)
+{
+	static const char *const here[] = {"localhost", "127.0.0.1", "[::1]"};
+	char		raw[256] = "";
+	char		host[CM_HOST_MAX + 1];
+	bool		http;
+	size_t		len;
+	size_t		i;
+	const char *start;
+	CmStatus	why = CM_STATUS_INIT;
+
+	/* http is allowed to this machine only. */
+	if (!cm_dns01_api_url(key, url, &http, st))
+		return false;
+	if (http)
+		return true;
+	start = url + strlen("https://");
+	len = start[0] == '[' ? strcspn(start, "]") + 1 : strcspn(start, ":/?");
+	if (len < sizeof(raw) && len <= strlen(start))
+		memcpy(raw, start, len);
+	for (i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+	{
+		if (strcasecmp(raw, here[i]) == 0)
+			return true;
+	}
+	for (; cm_host_canonical(raw, false, host, &why) && *domains != NULL; domains++)
+	{
+		if (cm_host_in_zone(host, *domains))
+			return true;
+	}
+	cm_fail(st, CM_INVALID, "\"%s\" must be a server of the cloud whose identity this machine has", key);
+	return cm_fail_detail(st, "The token of a machine is sent nowhere else. Give the credentials of the provider's own account as its secret.");
 }
 
 void

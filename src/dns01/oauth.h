@@ -23,6 +23,12 @@ typedef struct CmOauth
 /* Hashes the parts (NULL ones, too) into oauth->key. */
 extern bool cm_oauth_key(CmOauth *oauth, const char *const *parts, int count, CmStatus *st);
 extern void cm_oauth_free(CmOauth *oauth);
+/*
+ * For tokens that are the machine's, not of the provider's secret: they go to
+ * hosts of these domains (NULL-terminated) and to this machine. Who may make a
+ * provider must not get the server's identity by naming an endpoint of his own.
+ */
+extern bool cm_oauth_check_host(const char *key, const char *url, const char *const *domains, CmStatus *st);
 /* oauth lives until done is called; the request is copied, of its headers the first two. As cm_dns01_api_send. */
 extern bool cm_oauth_send(CmLoop *loop, const CmOauth *oauth, const CmDns01ApiRequest *request, CmDns01ApiDone done, void *arg, CmStatus *st);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -98,6 +99,14 @@ test_gcloud(void **state)
 	check("gcloud", "{\"managed_zone\":\"a/b\"}", rsa_account, "\"managed_zone\" is not a name at Google Cloud");
 	check("gcloud", "{\"private_zone\":\"yes\"}", rsa_account, "\"private_zone\" must be true or false");
 	check("gcloud", "{\"token_endpoint\":\"http://tokens.example\"}", rsa_account, "\"token_endpoint\" must be an https:// URL");
+	/* The machine's own token goes to Google and to this machine. */
+	check("gcloud", "{\"project\":\"p1\",\"endpoint\":\"https://dns.evil.example\"}", rsa_account, NULL);
+	check("gcloud", "{\"project\":\"p1\",\"endpoint\":\"https://dns.evil.example\"}", "", "\"endpoint\" must be a server of the cloud whose identity this machine has");
+	check("gcloud", "{\"project\":\"p1\",\"endpoint\":\"https://dns.googleapis.com.evil.example\"}", "", "\"endpoint\" must be a server of the cloud whose identity this machine has");
+	check("gcloud", "{\"project\":\"p1\",\"endpoint\":\"https://dns-x.p.googleapis.com:443/\"}", "", NULL);
+	check("gcloud", "{\"project\":\"p1\",\"endpoint\":\"https://[::1]:8443/\"}", "", NULL);
+	check("gcloud", "{\"project\":\"p1\",\"endpoint\":\"https://127.0.0.1.evil.example/\"}", "", "\"endpoint\" must be a server of the cloud whose identity this machine has");
+	check("gcloud", "{\"project\":\"p1\",\"token_endpoint\":\"http://169.254.169.254/other\"}", "", "\"token_endpoint\" must be an https:// URL");
 	check("gcloud", "{\"zone\":\"x\"}", rsa_account, "configuration key \"zone\" is not known");
 }
 
@@ -120,6 +129,11 @@ test_azure(void **state)
 	check("azure", "{" WHERE "," WHO ",\"federated_token_file\":\"token\"}", "", "\"federated_token_file\" must be an absolute path");
 	check("azure", "{" WHERE "," WHO ",\"federated_token_file\":\"/t\"}", "secret", "both a secret and \"federated_token_file\" are given");
 	check("azure", "{" WHERE ",\"zone\":\"a..b\"}", "", "\"zone\" is not a DNS name");
+	check("azure", "{" WHERE "," WHO ",\"endpoint\":\"https://evil.example\",\"login_endpoint\":\"https://evil.example\"}", "secret", NULL);
+	check("azure", "{" WHERE ",\"endpoint\":\"https://evil.example\"}", "", "\"endpoint\" must be a server of the cloud whose identity this machine has");
+	check("azure", "{" WHERE "," WHO ",\"federated_token_file\":\"/run/token\",\"endpoint\":\"https://evil.example\"}", "", "\"endpoint\" must be a server of the cloud whose identity this machine has");
+	check("azure", "{" WHERE "," WHO ",\"federated_token_file\":\"/run/token\",\"login_endpoint\":\"https://evil.example\"}", "", "\"login_endpoint\" must be a server of the cloud whose identity this machine has");
+	check("azure", "{" WHERE "," WHO ",\"federated_token_file\":\"/run/token\",\"endpoint\":\"https://management.usgovcloudapi.net\",\"login_endpoint\":\"https://login.microsoftonline.us\"}", "", NULL);
 	check("azure", "{" WHERE "," WHO ",\"login_endpoint\":\"ftp://x\"}", "secret", "\"login_endpoint\" must be an https:// URL");
 }
 
@@ -155,6 +169,18 @@ test_token_file(void **state)
 		cm_buf_free(&out);
 	}
 	close(fd);
+	unlink(path);
+	/* A pipe that nobody writes to holds up nobody. */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	{
+		CmStatus	st = CM_STATUS_INIT;
+		CmBuf		out;
+
+		cm_buf_init_secret(&out, CM_TOKEN_FILE_MAX);
+		assert_false(cm_token_file_read(path, &out, &st));
+		assert_int_equal(st.code, CM_REFUSED);
+		cm_buf_free(&out);
+	}
 	unlink(path);
 	{
 		CmStatus	st = CM_STATUS_INIT;
