@@ -14,6 +14,7 @@
 #include "acme/internal.h"
 #include "base/encode.h"
 #include "crypto/jws.h"
+#include "dns01/secret_map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,39 +200,51 @@ cm_acme_key_change(const char *account_url, const CmKey *key, const CmKey *new_k
 	return ok;
 }
 
-bool
-cm_acme_eab_parse(CmSlice body, char **kid, CmBuf *mac_key, CmStatus *st)
+/* The error that an answer without a key may have. */
+static bool
+fail_without_eab(CmSlice body, CmStatus *st)
 {
 	CmJson	   *json = cm_acme_body_parse(body, "the answer with the key for external account binding", st);
-	const char *id = cm_json_get_string(json, "eab_kid");
-	const char *key = cm_json_get_string(json, "eab_hmac_key");
-	char		why[200] = "";
-	bool		ok = false;
+	const char *type = cm_json_get_string(cm_json_get(json, "error"), "type");
+	char		why[200];
 
 	if (json == NULL)
 		return false;
-	if (id != NULL && id[0] != '\0' && strlen(id) <= MAX_CONTACT_LENGTH && key != NULL && cm_base64_decode(mac_key, key, strlen(key)) && mac_key->len > 0)
+	cm_fail(st, CM_REFUSED, "the CA did not give a key for external account binding");
+	if (type != NULL)
+	{
+		cm_clean_text(why, sizeof(why), type, strlen(type));
+		cm_fail_detail(st, "It said: %s", why);
+	}
+	cm_json_free(json);
+	return false;
+}
+
+/* Law L7: the key is never in palloc'ed memory, so PostgreSQL's parser, which copies what it reads, sees only answers without one. */
+bool
+cm_acme_eab_parse(CmSlice body, char **kid, CmBuf *mac_key, CmStatus *st)
+{
+	CmSecretMap map;
+	const char *id;
+	const char *key;
+	bool		ok;
+
+	ok = cm_secret_map_parse(body, "an answer", &map, NULL);
+	id = cm_secret_map_get(&map, "eab_kid");
+	key = ok ? cm_secret_map_get(&map, "eab_hmac_key") : NULL;
+	ok = id != NULL && id[0] != '\0' && strlen(id) <= MAX_CONTACT_LENGTH && key != NULL && cm_base64_decode(mac_key, key, strlen(key)) && mac_key->len > 0;
+	if (ok)
 	{
 		/* as text, as people give it */
 		cm_buf_reset(mac_key);
 		ok = cm_buf_append_str(mac_key, key) || cm_fail(st, CM_MEMORY, "out of memory");
 		*kid = pstrdup(id);
 	}
-	else
-	{
-		const char *type = cm_json_get_string(cm_json_get(json, "error"), "type");
-
+	else if (key != NULL)
 		cm_fail(st, CM_REFUSED, "the CA did not give a key for external account binding");
-		if (type != NULL)
-		{
-			cm_clean_text(why, sizeof(why), type, strlen(type));
-			cm_fail_detail(st, "It said: %s", why);
-		}
-	}
-	/* Law L7: the tree has the key as well. */
-	if (key != NULL)
-		cm_wipe((char *) key, strlen(key));
-	cm_json_free(json);
+	else
+		(void) fail_without_eab(body, st);
+	cm_secret_map_free(&map);
 	return ok;
 }
 
