@@ -94,9 +94,20 @@ by_turn(const void *a, const void *b)
 	return order != 0 ? order : compare(x->job.id, y->job.id);
 }
 
-/* First everybody's first, then everybody's second, and so on; lanes likewise. */
+/* Jobs of that lane (and of that holder in it) that are under way: they had their turn. */
+static int
+flying_of(const CmClaim *claim, const CmJobRow *job, bool holder_too)
+{
+	int			count = 0;
+
+	for (int i = 0; i < claim->flying_count; i++)
+		count += claim->flying[i]->lane == job->lane && (!holder_too || claim->flying[i]->holder == job->holder);
+	return count;
+}
+
+/* First everybody's first, then everybody's second, and so on; lanes likewise. What is under way counts: often there is room for one. */
 static void
-take_turns(Candidate *candidates, int count)
+take_turns(const CmClaim *claim, Candidate *candidates, int count)
 {
 	qsort(candidates, count, sizeof(Candidate), by_holder);
 	for (int i = 0; i < count; i++)
@@ -104,11 +115,11 @@ take_turns(Candidate *candidates, int count)
 		const CmJobRow *former = i > 0 ? &candidates[i - 1].job : NULL;
 		bool		same = former != NULL && former->lane == candidates[i].job.lane && former->holder == candidates[i].job.holder;
 
-		candidates[i].rank = same ? candidates[i - 1].rank + 1 : 0;
+		candidates[i].rank = same ? candidates[i - 1].rank + 1 : flying_of(claim, &candidates[i].job, true);
 	}
 	qsort(candidates, count, sizeof(Candidate), by_lane);
 	for (int i = 0; i < count; i++)
-		candidates[i].rank = i > 0 && candidates[i - 1].job.lane == candidates[i].job.lane ? candidates[i - 1].rank + 1 : 0;
+		candidates[i].rank = i > 0 && candidates[i - 1].job.lane == candidates[i].job.lane ? candidates[i - 1].rank + 1 : flying_of(claim, &candidates[i].job, false);
 	qsort(candidates, count, sizeof(Candidate), by_turn);
 }
 
@@ -222,7 +233,7 @@ cm_claim(CmClaim *claim, int *count)
 	breakers = cm_breaker_list(&breaker_count);
 	for (int i = 0; i < found; i++)
 		candidates[i] = (Candidate) {jobs[i], 0};
-	take_turns(candidates, found);
+	take_turns(claim, candidates, found);
 	for (int i = 0; i < found && chosen_count < claim->room; i++)
 	{
 		const CmJobRow *job = &candidates[i].job;
