@@ -7,7 +7,7 @@ DECLARE
 	role_row record;
 BEGIN
 	FOREACH name IN ARRAY ARRAY['certmgr_owner', 'certmgr_admin', 'certmgr_operator', 'certmgr_approver',
-								'certmgr_auditor', 'certmgr_monitor', 'certmgr_requester'] LOOP
+								'certmgr_auditor', 'certmgr_monitor', 'certmgr_requester', 'certmgr_responder'] LOOP
 		SELECT r.oid, r.rolcanlogin, r.rolsuper,
 			   EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid OPERATOR(pg_catalog.=) r.oid
 					   AND NOT (SELECT s.rolsuper FROM pg_catalog.pg_roles s WHERE s.oid OPERATOR(pg_catalog.=) m.member)) AS members

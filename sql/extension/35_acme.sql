@@ -80,7 +80,7 @@ CREATE TABLE certmgr.acme_authorization (
 	problem jsonb,
 	UNIQUE (order_id, url)
 );
-COMMENT ON COLUMN certmgr.acme_authorization.challenge_type IS 'dns-01, dns-account-01 or dns-persist-01: see certmgr.set_challenge_type()';
+COMMENT ON COLUMN certmgr.acme_authorization.challenge_type IS 'dns-01, http-01 ...: see certmgr.set_challenge_type()';
 COMMENT ON COLUMN certmgr.acme_authorization.issuer_domain_names IS 'dns-persist-01: what the CA calls itself in such records';
 COMMENT ON TABLE certmgr.acme_authorization IS 'authorizations of ACME orders (RFC 8555 7.5) and the challenge of each that we answer';
 

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION certmgr.sweep_dns(text) IS
 	'makes the worker remove at once the TXT records that orders left behind (it tries by itself, for ever, with pauses). Returns how many there are';
 CREATE FUNCTION certmgr.set_challenge_type(ca text, challenge_type text) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_set_challenge_type';
 COMMENT ON FUNCTION certmgr.set_challenge_type(text, text) IS
-	'how names are proven to an ACME CA: dns-01 (default), dns-account-01 (a label of the account''s own, so that two clients share a name), dns-persist-01 (a standing record, nothing is written: see dns_persist_record). For orders made from now on';
+	'how names are proven to an ACME CA: dns-01 (default), dns-account-01 (a label of the account''s own, so that two clients share a name), dns-persist-01 (a standing record, nothing is written: see dns_persist_record), http-01 and tls-alpn-01 (answered by certmgr.http_challenge_listen, tls_alpn_challenge_listen or a web server with http_challenge(); addresses too, no wildcards). For orders made from now on';
 CREATE FUNCTION certmgr.dns_persist_record(ca text, name text, persist_until timestamptz DEFAULT NULL, issuer text DEFAULT NULL,
 	OUT record_name text, OUT record_value text) RETURNS record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_dns_persist_record';
 COMMENT ON FUNCTION certmgr.dns_persist_record(text, text, timestamptz, text) IS

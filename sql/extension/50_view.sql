@@ -92,5 +92,10 @@ UNION ALL
 UNION ALL
 (SELECT CASE WHEN p.persist_until < pg_catalog.now() THEN 'error' ELSE 'warning' END, 'dns record _validation-persist.' || p.name, 'ends at ' || p.persist_until::text,
 	   'make a new one before: SELECT * FROM certmgr.dns_persist_record(' || pg_catalog.quote_literal(a.name) || ', ' || pg_catalog.quote_literal(CASE WHEN p.wildcard THEN '*.' ELSE '' END || p.name) || ')'
-  FROM certmgr.dns_persist p JOIN certmgr.ca a ON a.id = p.ca_id WHERE p.persist_until < pg_catalog.now() + interval '30 days' ORDER BY p.persist_until LIMIT 100);
+  FROM certmgr.dns_persist p JOIN certmgr.ca a ON a.id = p.ca_id WHERE p.persist_until < pg_catalog.now() + interval '30 days' ORDER BY p.persist_until LIMIT 100)
+UNION ALL
+SELECT 'error', 'listener ' || l.challenge_type, COALESCE(l.error, 'does not run'),
+	   CASE WHEN l.error IS NOT NULL THEN 'mend the cause, or change certmgr.' || CASE l.challenge_type WHEN 'http-01' THEN 'http' ELSE 'tls_alpn' END || '_challenge_listen; it tries again by itself'
+			ELSE 'restart the server with certmgr in shared_preload_libraries: the listener is made at its start' END
+  FROM certmgr.listener_status() l WHERE NOT l.listening;
 COMMENT ON VIEW certmgr.health IS 'one row a finding: how bad, what about, what is wrong, what to do; no row: all is well';

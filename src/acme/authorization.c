@@ -160,20 +160,26 @@ cm_acme_authorization_parse(CmSlice body, const char *type, CmAcmeAuthorization 
 }
 
 bool
+cm_acme_key_authorization(const CmKey *account, const char *token, CmBuf *out, CmStatus *st)
+{
+	if (token == NULL || !cm_acme_token_valid(token))
+		return cm_fail(st, CM_INVALID, "the token of a challenge must be 22 to 128 characters of base64url");
+	cm_buf_append_str(out, token);
+	cm_buf_append_str(out, ".");
+	if (!cm_jwk_thumbprint(account, out, st))
+		return false;
+	return !out->failed || cm_fail(st, CM_MEMORY, "out of memory");
+}
+
+bool
 cm_acme_dns01_value(const CmKey *account, const char *token, CmBuf *out, CmStatus *st)
 {
 	CmBuf		authorization;
 	uint8_t		hash[32];
 	bool		ok;
 
-	if (token == NULL || !cm_acme_token_valid(token))
-		return cm_fail(st, CM_INVALID, "the token of a challenge must be 22 to 128 characters of base64url");
 	cm_buf_init(&authorization, 0);
-	cm_buf_append_str(&authorization, token);
-	cm_buf_append_str(&authorization, ".");
-	ok = cm_jwk_thumbprint(account, &authorization, st);
-	if (ok && authorization.failed)
-		ok = cm_fail(st, CM_MEMORY, "out of memory");
+	ok = cm_acme_key_authorization(account, token, &authorization, st);
 	if (ok && !cm_sha256(cm_slice(authorization.data, authorization.len), hash))
 		ok = cm_fail_crypto(st, "could not hash the key authorization");
 	if (ok && !cm_base64url_encode(out, hash, sizeof(hash)))

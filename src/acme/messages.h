@@ -79,6 +79,8 @@ extern bool cm_acme_finalize_payload(CmSlice csr_der, CmBuf *out, CmStatus *st);
 
 /* type: the challenge of interest ("dns-01"). */
 extern bool cm_acme_authorization_parse(CmSlice body, const char *type, CmAcmeAuthorization *out, CmStatus *st);
+/* RFC 8555 8.1: token, dot, thumbprint of the account key. Public: it proves nothing without the name. */
+extern bool cm_acme_key_authorization(const CmKey *account, const char *token, CmBuf *out, CmStatus *st);
 /* TXT value of dns-01 and dns-account-01 (RFC 8555 8.4): base64url(SHA-256(token "." thumbprint)). */
 extern bool cm_acme_dns01_value(const CmKey *account, const char *token, CmBuf *out, CmStatus *st);
 /* Label of dns-account-01 (draft-ietf-acme-dns-account-label): "_" and the first 10 bytes of SHA-256 of the account's URL in base32, lower case. */

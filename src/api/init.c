@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "net/address.h"
+#include "net/listen.h"
 #include "pg/guc.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
@@ -52,10 +53,23 @@ networks_ok(const char *list, char *why, size_t whysize)
 	return true;
 }
 
+static bool
+listen_ok(const char *list, char *why, size_t whysize)
+{
+	CmListenAddress addresses[CM_LISTEN_MAX];
+	int			count;
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (cm_listen_parse(list, addresses, &count, &st))
+		return true;
+	snprintf(why, whysize, "%s", st.detail[0] != '\0' ? st.detail : st.reason);
+	return false;
+}
+
 void
 _PG_init(void)
 {
-	cm_guc_define(networks_ok);
+	cm_guc_define(networks_ok, listen_ok);
 	if (process_shared_preload_libraries_in_progress)
 		cm_worker_init();
 }

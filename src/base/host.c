@@ -155,3 +155,66 @@ cm_address_format(const uint8_t *addr, size_t len, char *dst, size_t dstsize)
 		return false;
 	return inet_ntop(family, addr, dst, (socklen_t) dstsize) != NULL;
 }
+
+/* Four decimal numbers, the last one of the address first; "name" has nothing behind them. */
+static bool
+arpa_v4(const char *name, size_t namelen, uint8_t out[16])
+{
+	char		text[16];
+	size_t		len;
+
+	if (namelen >= sizeof(text))
+		return false;
+	memcpy(text, name, namelen);
+	text[namelen] = '\0';
+	if (!cm_address_parse(text, out, &len) || len != 4)
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		uint8_t		swap = out[i];
+
+		out[i] = out[3 - i];
+		out[3 - i] = swap;
+	}
+	return true;
+}
+
+/* 32 hexadecimal digits with dots between them, the last one of the address first. */
+static bool
+arpa_v6(const char *name, size_t namelen, uint8_t out[16])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (namelen != 63)
+		return false;
+	memset(out, 0, 16);
+	for (int i = 0; i < 32; i++)
+	{
+		const char *digit = memchr(digits, name[2 * i], 16);
+
+		if (digit == NULL || (i < 31 && name[2 * i + 1] != '.'))
+			return false;
+		out[15 - i / 2] |= (uint8_t) ((digit - digits) << (i % 2 * 4));
+	}
+	return true;
+}
+
+bool
+cm_address_from_arpa(const char *name, uint8_t out[16], size_t *len)
+{
+	static const char v4[] = ".in-addr.arpa";
+	static const char v6[] = ".ip6.arpa";
+	size_t		size = strlen(name);
+
+	if (size > strlen(v4) && strcmp(name + size - strlen(v4), v4) == 0)
+	{
+		*len = 4;
+		return arpa_v4(name, size - strlen(v4), out);
+	}
+	if (size > strlen(v6) && strcmp(name + size - strlen(v6), v6) == 0)
+	{
+		*len = 16;
+		return arpa_v6(name, size - strlen(v6), out);
+	}
+	return false;
+}

@@ -21,5 +21,7 @@ extern bool cm_host_in_zone(const char *name, const char *zone);
 /* "192.0.2.1" or "2001:db8::1" into 4 or 16 bytes. */
 extern bool cm_address_parse(const char *text, uint8_t out[16], size_t *len);
 extern bool cm_address_format(const uint8_t *addr, size_t len, char *dst, size_t dstsize);
+/* The address that a name of the reverse tree stands for: 1.2.0.192.in-addr.arpa, nibbles below ip6.arpa. In lower case, no final dot. */
+extern bool cm_address_from_arpa(const char *name, uint8_t out[16], size_t *len);
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * acme_cleanup.c - takes the TXT records of an order out of the zone again,
- * whether it succeeded or not. Engines only. Records that were only planned
+ * acme_cleanup.c - takes the TXT records of an order out of the zone again, and
+ * the answers to its challenges away, whether it succeeded or not. Engines only. Records that were only planned
  * may have been written: they are removed as well. What cannot be removed is
  * tried for ever, and is a finding in certmgr.health meanwhile.
  */
 #include "postgres.h"
 
 #include "lifecycle/acme_work.h"
+#include "lifecycle/challenge.h"
 
 /* After some failures nobody waits for it any more: once or twice an hour is enough for a provider that is broken or gone. */
 #define PATIENT_AFTER 8
@@ -28,6 +29,7 @@ cm_acme_cleanup_prepare(CmWork *work)
 	int			written = 0;
 	CmDnsRecordRow *records = cm_dns_record_list(work->job.target_id, &count);
 
+	cm_challenge_withdraw(work->job.target_id);
 	/* Law L1: "removing" is committed before the provider is asked. One after the other: of two equal ones the last one is taken out. */
 	for (int i = 0; i < count; i++)
 	{

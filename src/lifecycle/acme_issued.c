@@ -38,7 +38,8 @@ check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmSt
 
 	for (int i = 0; i < order->identifier_count; i++)
 	{
-		if (!cm_san_parse(psprintf("DNS:%s", order->identifiers[i]), sans, st))
+		/* A name, or an address. */
+		if (!cm_san_parse(order->identifiers[i], sans, st))
 			return false;
 	}
 	policy.holder = "this order";

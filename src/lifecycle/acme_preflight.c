@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "base/host.h"
 #include "lifecycle/acme_work.h"
 #include "lifecycle/challenge.h"
 #include "store/acme_certificate.h"
@@ -38,7 +39,15 @@ cm_step_preflight_prepare(CmWork *work)
 {
 	CmAcmeOrderRow *order = work->order;
 	CmDns01Caa *caa = wanted(work);
+	const CmChallenge *challenge = cm_challenge(cm_challenge_of_ca(work->account->ca_config));
+	CmStatus	misfit = CM_STATUS_INIT;
 
+	/* It fitted when it was asked for; the CA's kind of challenge may be another one now. */
+	for (int i = 0; challenge != NULL && i < order->identifier_count; i++)
+	{
+		if (!cm_challenge_fits(challenge, order->identifiers[i], &misfit))
+			return cm_order_failed(work, cm_status_words(&misfit), NULL, false);
+	}
 	for (int i = 0; caa != NULL && i < order->identifier_count; i++)
 	{
 		bool		wildcard = strncmp(order->identifiers[i], "*.", 2) == 0;
@@ -47,8 +56,14 @@ cm_step_preflight_prepare(CmWork *work)
 		CmStatus	st = CM_STATUS_INIT;
 		CmDnsSide  *side = provider_id != 0 ? cm_dns_side(work, provider_id, &st) : NULL;
 		CmDns01Caa *mine = palloc(sizeof(CmDns01Caa));
-		CmOp	   *op = cm_work_op(work, CM_OP_CAA);
+		uint8_t		address[16];
+		size_t		len;
+		CmOp	   *op;
 
+		/* CAA is about names. */
+		if (cm_address_parse(name, address, &len))
+			continue;
+		op = cm_work_op(work, CM_OP_CAA);
 		*mine = *caa;
 		mine->wildcard = wildcard;
 		op->name = name;

@@ -7,25 +7,39 @@
 #include "base/host.h"
 #include "lifecycle/acme_request.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/challenge.h"
 #include "lifecycle/fallback.h"
 #include "pg/error.h"
 #include "utils/timestamp.h"
 
-/* The host name of "DNS:name"; throws for anything else. */
+static bool
+address_of(const char *value, char host[CM_HOST_MAX + 1], CmStatus *st)
+{
+	uint8_t		bytes[16];
+	size_t		len;
+
+	return (cm_address_parse(value, bytes, &len) && cm_address_format(bytes, len, host, CM_HOST_MAX + 1)) ||
+		cm_fail(st, CM_INVALID, "\"%.100s\" is not an address", value);
+}
+
+/* The host name of "DNS:name", the address of "IP:address"; throws for anything else, and for what that kind of challenge cannot prove. */
 static char *
-host_of(const char *san)
+identifier_of(const char *san, const CmChallenge *challenge)
 {
 	CmStatus	st = CM_STATUS_INIT;
 	char		host[CM_HOST_MAX + 1];
+	bool		address = pg_strncasecmp(san, "IP:", 3) == 0;
 
-	if (pg_strncasecmp(san, "DNS:", 4) != 0)
+	if (!address && pg_strncasecmp(san, "DNS:", 4) != 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
 				 errmsg("name \"%s\" cannot be certified by an ACME CA", san),
-				 errdetail("DNS-01 challenges prove the control of host names only."),
+				 errdetail("Challenges prove the control of host names and addresses only."),
 				 errhint("Give host names, with prefix DNS: or none, or use a private CA.")));
-	if (!cm_host_canonical(san + 4, true, host, &st))
+	if (!(address ? address_of(san + 3, host, &st) : cm_host_canonical(san + 4, true, host, &st)))
 		cm_throw(&st, NULL);
+	if (challenge != NULL && !cm_challenge_fits(challenge, host, &st))
+		cm_throw(&st, "SELECT certmgr.set_challenge_type(ca, type) with a type that can, or leave the name out.");
 	return pstrdup(host);
 }
 
@@ -46,11 +60,30 @@ cm_acme_covered(char *const *sans, int count, bool *covered)
 	return found;
 }
 
+/* How the account's CA is proven names; NULL when there is no such kind. */
+static const CmChallenge *
+challenge_of(int64 account_id)
+{
+	CmAcmeAccountRow *account = cm_acme_account_get(account_id);
+
+	return account != NULL ? cm_challenge(cm_challenge_of_ca(account->ca_config)) : NULL;
+}
+
+void
+cm_acme_check_names(int64 ca_id, char *const *sans, int count)
+{
+	const CmChallenge *challenge = challenge_of(cm_acme_account_of_ca(ca_id));
+
+	for (int i = 0; i < count; i++)
+		(void) identifier_of(sans[i], challenge);
+}
+
 void
 cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
 {
 	int64		account_id = cm_acme_account_of_ca(ca_id);
 	char	  **hosts = palloc(sizeof(char *) * Max(count, 1));
+	const CmChallenge *challenge = challenge_of(account_id);
 	int64		order_id;
 
 	if (account_id == 0)
@@ -61,7 +94,7 @@ cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
 				 errmsg("a certificate of an ACME CA must have 1 to %d host names", CM_ACME_MAX_IDENTIFIERS),
 				 errdetail("There are %d.", count)));
 	for (int i = 0; i < count; i++)
-		hosts[i] = host_of(sans[i]);
+		hosts[i] = identifier_of(sans[i], challenge);
 	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count);
 	cm_job_put("acme_order", order_id, GetCurrentTimestamp());
 	cm_fallback_plan(certificate_id, ca_id);

@@ -7,11 +7,13 @@
 /*
  * In the transaction that inserted the pending certificate and its body (CSR,
  * sealed key, spki): inserts the order and its job. sans: text form with prefixes; throws CM_POLICY-like
- * errors for names ACME cannot certify by DNS-01 (anything but DNS:).
+ * errors for names that the CA's kind of challenge cannot prove.
  */
 /* Which of these names does a wildcard among them cover? CAs refuse such a list. Returns how many; covered[i] says which. */
 extern int cm_acme_covered(char *const *sans, int count, bool *covered);
 extern void cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count);
+/* Throws the same for the names of a subscriber. */
+extern void cm_acme_check_names(int64 ca_id, char *const *sans, int count);
 /* Revocation at the external CA: a job of its own. */
 extern void cm_acme_request_revocation(int64 certificate_id);
 /* Cancel: the order ends as failed, its TXT records are cleaned up. */

@@ -19,6 +19,8 @@
 #define PERSON_MAX_US (INT64CONST(7) * 86400 * USECS_PER_SEC)
 /* A provider that throttles says seconds; longer than this, and the order waits no longer than it lives. */
 #define RETRY_AFTER_MAX_MS INT64CONST(300000)
+/* An order that proves the same name by TLS-ALPN-01 takes some seconds. */
+#define PLAN_AGAIN_MS 1000
 /* CNAMEs from a challenge's name to its record; resolvers give up at 8 to 16. */
 #define HOPS_MAX 16
 
@@ -29,6 +31,22 @@ is(const char *status, const char *what)
 }
 
 /* ---- authorizations ---- */
+
+/*
+ * Something is not free. What this order has already is given back, so that
+ * two orders never wait for each other, and both do not come back at the same time.
+ */
+static CmFate
+plan_later(CmWork *work, const CmStatus *st)
+{
+	char	   *words = cm_status_words(st);
+
+	cm_challenge_withdraw(work->order->id);
+	if (GetCurrentTimestamp() - work->order->created_at > INT64CONST(86400) * USECS_PER_SEC)
+		return cm_order_failed(work, words, NULL, false);
+	cm_acme_certificate_message(work->order->certificate_id, psprintf("waits: %s", words));
+	return cm_work_again(work, (int64) cm_jitter(PLAN_AGAIN_MS, 2 * PLAN_AGAIN_MS), true);
+}
 
 /* Law L1: the rows come before the zone. Once all authorizations are known. */
 static CmFate
@@ -45,7 +63,9 @@ plan(CmWork *work, const CmAcmeAuthorizationRow *authorizations, int count)
 		challenge = cm_challenge(authorizations[i].challenge_type);
 		if (challenge == NULL)
 			return cm_order_failed(work, psprintf("challenges of type \"%s\" cannot be answered", authorizations[i].challenge_type), NULL, false);
-		if (!challenge->plan(work, &authorizations[i], &st))
+		if (!challenge->plan(work, &authorizations[i], &st) && st.code == CM_LIMIT)
+			return plan_later(work, &st);
+		if (st.code != CM_OK)
 			return cm_order_failed(work, cm_status_words(&st), NULL, false);
 	}
 	return cm_order_step(work, "present", NULL);

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/host.h"
 #include "lib/stringinfo.h"
 #include "lifecycle/acme_limit.h"
 #include "lifecycle/acme_work.h"
@@ -113,7 +114,10 @@ cm_step_new_order_prepare(CmWork *work)
 	}
 	for (int i = 0; i < order->identifier_count; i++)
 	{
-		ids[i].type = "dns";
+		uint8_t		address[16];
+		size_t		len;
+
+		ids[i].type = cm_address_parse(order->identifiers[i], address, &len) ? "ip" : "dns";
 		ids[i].value = order->identifiers[i];
 	}
 	replacing = replaces(order);

@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "base/host.h"
 #include "lifecycle/challenge.h"
+#include "miscadmin.h"
 #include "pg/own.h"
 #include "store/dns_persist.h"
 #include "store/dns_zone.h"
@@ -78,11 +80,95 @@ look_persist(CmWork *work, const CmAcmeAuthorizationRow *authorization, CmStatus
 	return true;
 }
 
+/* ---- answered by a server ---- */
+
+const CmChallengeHooks *cm_challenge_hooks = NULL;
+
+/*
+ * The row first, then the answer: the challenge is posted after the commit of
+ * both. When the transaction fails, an answer stays for an order that will be
+ * planned again or be cleaned up, which does no harm: it proves nothing.
+ */
+static bool
+plan_answer(CmWork *work, const CmAcmeAuthorizationRow *authorization, const char *type, CmStatus *st)
+{
+	CmBuf	   *key_authorization = cm_own_buf(0);
+	CmAcmeChallengeRow row = {work->order->id, unconstify(char *, type), authorization->identifier, authorization->token};
+
+	if (!cm_acme_key_authorization(work->client->key, authorization->token, key_authorization, st))
+		return false;
+	row.key_authorization = pstrdup(cm_buf_cstr(key_authorization));
+	if (!cm_acme_challenge_put(&row))
+		return cm_fail(st, CM_LIMIT, "another order is proving \"%.150s\" by %s just now", authorization->identifier, type);
+	if (cm_challenge_hooks != NULL && !cm_challenge_hooks->publish(MyDatabaseId, &row))
+		return cm_fail(st, CM_LIMIT, "the listener has too many challenges just now");
+	return true;
+}
+
+static bool
+plan_http01(CmWork *work, const CmAcmeAuthorizationRow *authorization, CmStatus *st)
+{
+	return plan_answer(work, authorization, "http-01", st);
+}
+
+static bool
+plan_tls_alpn01(CmWork *work, const CmAcmeAuthorizationRow *authorization, CmStatus *st)
+{
+	return plan_answer(work, authorization, "tls-alpn-01", st);
+}
+
+void
+cm_challenge_withdraw(int64 order_id)
+{
+	cm_acme_challenge_remove(order_id);
+	if (cm_challenge_hooks != NULL)
+		cm_challenge_hooks->withdraw(MyDatabaseId, order_id);
+}
+
+void
+cm_challenge_publish_all(void)
+{
+	CmAcmeChallengeRow *rows;
+	int			count;
+
+	if (cm_challenge_hooks == NULL)
+		return;
+	rows = cm_acme_challenge_list(&count);
+	for (int i = 0; i < count; i++)
+	{
+		if (!cm_challenge_hooks->publish(MyDatabaseId, &rows[i]))
+			break;
+	}
+}
+
+/* ---- the kinds ---- */
+
 static const CmChallenge challenges[] = {
-	{"dns-01", true, plan_dns01, NULL},
-	{"dns-account-01", true, plan_dns_account01, NULL},
-	{"dns-persist-01", true, plan_persist, look_persist},
+	{"dns-01", true, false, plan_dns01, NULL},
+	{"dns-account-01", true, false, plan_dns_account01, NULL},
+	{"dns-persist-01", true, false, plan_persist, look_persist},
+	{"http-01", false, true, plan_http01, NULL},
+	{"tls-alpn-01", false, true, plan_tls_alpn01, NULL},
 };
+
+bool
+cm_challenge_fits(const CmChallenge *challenge, const char *identifier, CmStatus *st)
+{
+	uint8_t		address[16];
+	size_t		len;
+
+	if (strncmp(identifier, "*.", 2) == 0 && !challenge->wildcard)
+	{
+		cm_fail(st, CM_POLICY, "\"%.150s\" cannot be proven by %s", identifier, challenge->type);
+		return cm_fail_detail(st, "CAs take wildcards by dns-01, dns-account-01 and dns-persist-01 only.");
+	}
+	if (cm_address_parse(identifier, address, &len) && !challenge->address)
+	{
+		cm_fail(st, CM_POLICY, "\"%.150s\" cannot be proven by %s", identifier, challenge->type);
+		return cm_fail_detail(st, "CAs take addresses by http-01 and tls-alpn-01 only.");
+	}
+	return true;
+}
 
 const CmChallenge *
 cm_challenge(const char *type)
@@ -98,7 +184,7 @@ cm_challenge(const char *type)
 const char *
 cm_challenge_types(void)
 {
-	return "dns-01, dns-account-01, dns-persist-01";
+	return "dns-01, dns-account-01, dns-persist-01, http-01, tls-alpn-01";
 }
 
 const char *

@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "crypto/key.h"
 #include "lib/stringinfo.h"
+#include "lifecycle/acme_request.h"
 #include "lifecycle/subscriber.h"
 #include "lifecycle/template.h"
 #include "mb/pg_wchar.h"
@@ -388,14 +389,7 @@ check_acme(const CmSubscriberRow *row)
 				(errcode(CM_ERRCODE_POLICY),
 				 errmsg("a subscriber of ACME CA \"%s\" needs at least one host name", row->ca_name),
 				 errhint("Give sans => '{www.example.com}'.")));
-	for (int i = 0; i < row->san_count; i++)
-	{
-		if (strncmp(row->sans[i], "DNS:", 4) != 0)
-			ereport(ERROR,
-					(errcode(CM_ERRCODE_POLICY),
-					 errmsg("name \"%s\" cannot be certified by ACME CA \"%s\"", row->sans[i], row->ca_name),
-					 errdetail("DNS-01 proves control of host names only.")));
-	}
+	cm_acme_check_names(row->ca_id, row->sans, row->san_count);
 	if (strcmp(row->key_algorithm, "EC-P521") == 0 || strcmp(row->key_algorithm, "Ed25519") == 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),

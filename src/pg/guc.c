@@ -17,9 +17,12 @@ bool		cm_guc_worker_enabled = true;
 int			cm_guc_max_orders = 200;
 int			cm_guc_exchange_retention = 30 * 24 * 60;
 bool		cm_guc_notify_issue = false;
+char	   *cm_guc_http_challenge_listen;
+char	   *cm_guc_tls_alpn_challenge_listen;
 
 static int	generation = 1;
-static bool (*networks_ok) (const char *list, char *why, size_t whysize);
+static CmGucCheck networks_ok;
+static CmGucCheck addresses_ok;
 
 int
 cm_guc_generation(void)
@@ -54,10 +57,22 @@ check_networks(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+static bool
+check_listen(char **newval, void **extra, GucSource source)
+{
+	char		why[160] = "";
+
+	if (**newval == '\0' || addresses_ok == NULL || addresses_ok(*newval, why, sizeof(why)))
+		return true;
+	GUC_check_errdetail("%s", why);
+	return false;
+}
+
 void
-cm_guc_define(bool (*network_ok) (const char *list, char *why, size_t whysize))
+cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok)
 {
 	networks_ok = network_ok;
+	addresses_ok = listen_ok;
 
 	/*
 	 * The master key: 32 bytes in hexadecimal. Neither setting holds the key
@@ -92,6 +107,14 @@ cm_guc_define(bool (*network_ok) (const char *list, char *why, size_t whysize))
 	DefineCustomBoolVariable("certmgr.notify_issue", "Sends NOTIFY for certificates that a session issues from a private CA.",
 							 "Renewals, revocations, failures and certificates of external CAs are always notified.",
 							 &cm_guc_notify_issue, false, PGC_USERSET, 0, NULL, NULL, NULL);
+
+	/* The process is made at the start of the server when one of the two is set; other addresses need a reload only. */
+	DefineCustomStringVariable("certmgr.http_challenge_listen", "Where the listener answers HTTP-01 challenges.",
+							   "Comma-separated addresses with ports, such as \"*:80\"; CAs ask at port 80. Empty: nowhere.",
+							   &cm_guc_http_challenge_listen, "", PGC_SIGHUP, 0, check_listen, NULL, NULL);
+	DefineCustomStringVariable("certmgr.tls_alpn_challenge_listen", "Where the listener answers TLS-ALPN-01 challenges.",
+							   "Comma-separated addresses with ports, such as \"*:443\"; CAs ask at port 443. Empty: nowhere.",
+							   &cm_guc_tls_alpn_challenge_listen, "", PGC_SIGHUP, 0, check_listen, NULL, NULL);
 
 	/* Size of shared memory, so fixed at start; without preloading nothing uses it. */
 	DefineCustomIntVariable("certmgr.max_databases", "How many databases of the cluster may have workers.", NULL,

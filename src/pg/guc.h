@@ -14,9 +14,14 @@ extern bool cm_guc_worker_enabled;
 extern int	cm_guc_max_orders;
 extern int	cm_guc_exchange_retention;
 extern bool cm_guc_notify_issue;
+extern char *cm_guc_http_challenge_listen;
+extern char *cm_guc_tls_alpn_challenge_listen;
 
-/* From _PG_init. network_ok says whether a text is a list of networks (floor 3 knows, this floor must not). */
-extern void cm_guc_define(bool (*network_ok) (const char *list, char *why, size_t whysize));
+/* Does a text say what a setting needs? If not, why (a sentence). */
+typedef bool (*CmGucCheck) (const char *text, char *why, size_t whysize);
+
+/* From _PG_init. The checks: is it a list of networks, of addresses to listen at? (Floor 3 knows, this floor must not.) */
+extern void cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok);
 /* Changes whenever a setting that is cached elsewhere changed: master key, networks. */
 extern int	cm_guc_generation(void);
 

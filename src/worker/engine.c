@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "lifecycle/challenge.h"
 #include "lifecycle/claim.h"
 #include "miscadmin.h"
 #include "pg/compat.h"
@@ -232,6 +233,12 @@ transact(CmEngine *engine)
 		engine->paused = !cm_instance_adopted();
 	engine->look = false;
 	engine->looked_at = now;
+	/* The listener lost them with shared memory when the server was started again. */
+	if (!engine->paused && !engine->published)
+	{
+		cm_challenge_publish_all();
+		engine->published = true;
+	}
 
 	while (engine->finished != NULL)
 	{

@@ -23,6 +23,7 @@ struct CmEngine
 	TimestampTz looked_at;		/* when they were asked last */
 	bool		locked;			/* we hold the lock that says an engine lives */
 	bool		held;			/* jobs are due that wait for others of their CA to end */
+	bool		published;		/* the answers of this database are with the listener */
 	bool		paused;			/* the rows belong to somebody else */
 };
 

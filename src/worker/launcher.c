@@ -38,6 +38,7 @@
 #include "pg/guc.h"
 #include "pg/wake.h"
 #include "worker/launcher.h"
+#include "worker/listener.h"
 #include "worker/slot.h"
 
 /* What the postmaster waits before it starts a launcher that died: long enough not to spin on a broken one. */
@@ -88,6 +89,7 @@ cm_worker_init(void)
 	strlcpy(worker.bgw_name, "certmgr launcher", sizeof(worker.bgw_name));
 	strlcpy(worker.bgw_type, "certmgr launcher", sizeof(worker.bgw_type));
 	RegisterBackgroundWorker(&worker);
+	cm_listener_register();
 }
 
 /* ---- what is in pg_database ---- */
@@ -143,7 +145,10 @@ scan_databases(TimestampTz now)
 	for (i = 0; i < nknown; i++)
 	{
 		if (!list_member_oid(existing, known[i]))
+		{
 			cm_slot_free(known[i]);
+			cm_listener_forget(known[i]);
+		}
 	}
 	foreach(cell, seen)
 	{

@@ -18,5 +18,6 @@ extern void cm_hooks_install(void);
 /* Found by name in a new background worker. */
 extern PGDLLEXPORT void cm_launcher_main(Datum arg);
 extern PGDLLEXPORT void cm_database_worker_main(Datum arg);
+extern PGDLLEXPORT void cm_listener_main(Datum arg);
 
 #endif

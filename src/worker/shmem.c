@@ -17,6 +17,7 @@
 
 #include "pg/compat.h"
 #include "pg/guc.h"
+#include "worker/listener.h"
 #include "worker/slot.h"
 
 CmWorkerShared *cm_shared = NULL;
@@ -40,6 +41,7 @@ request_shared(void)
 	nslots = cm_guc_max_databases;
 	RequestAddinShmemSpace(shared_size());
 	RequestNamedLWLockTranche("certmgr_worker", 1);
+	cm_listener_shmem_request();
 }
 
 static void
@@ -62,6 +64,7 @@ startup_shared(void)
 		for (i = 0; i < cm_shared->nslots; i++)
 			cm_shared->slot[i].procno = -1;
 	}
+	cm_listener_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

@@ -36,6 +36,7 @@
 #include "pg/guc.h"
 #include "worker/engine.h"
 #include "worker/launcher.h"
+#include "worker/listener.h"
 #include "worker/slot.h"
 
 /* Longest wait of one turn: work that nobody woke us for is found after this time at the latest, as when no worker runs. */
@@ -165,6 +166,8 @@ check_extension(void)
 static void
 leave(CmSlotState state, uint32 wakes, TimestampTz next_due)
 {
+	if (state == CM_SLOT_ABSENT)
+		cm_listener_forget(start.database);
 	if (cm_slot_leave(&start, state, wakes, next_due))
 		proc_exit(0);
 }

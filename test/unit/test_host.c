@@ -130,6 +130,32 @@ addresses(void **state)
 	assert_false(cm_address_format(bytes, 16, text, 0));
 }
 
+static void
+reverse_tree(void **state)
+{
+	static const char *const bad[] = {
+		"", "arpa", "in-addr.arpa", ".in-addr.arpa", "1.2.3.in-addr.arpa", "1.2.3.4.5.in-addr.arpa", "256.1.1.1.in-addr.arpa", "1.1.1.1.1.in-addr.arpa",
+		"1.2.3.4.in-addr.arpa.", "x1.2.3.4.in-addr.arpa", "111.111.111.1111.in-addr.arpa", "::1.in-addr.arpa", "ip6.arpa", ".ip6.arpa",
+		"1.0.0.0.ip6.arpa", "1.0.0.127.in-addr.arpa.example.com",
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.g.ip6.arpa",
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0x0.ip6.arpa",
+		"A.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+	};
+	uint8_t		bytes[16];
+	char		text[64];
+	size_t		len;
+
+	(void) state;
+	assert_true(cm_address_from_arpa("1.2.0.192.in-addr.arpa", bytes, &len));
+	assert_true(cm_address_format(bytes, len, text, sizeof(text)));
+	assert_string_equal(text, "192.0.2.1");
+	assert_true(cm_address_from_arpa("b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa", bytes, &len));
+	assert_true(cm_address_format(bytes, len, text, sizeof(text)));
+	assert_string_equal(text, "4321:0:1:2:3:4:567:89ab");	/* RFC 3596 2.5 */
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(cm_address_from_arpa(bad[i], bytes, &len));
+}
+
 int
 main(void)
 {
@@ -138,7 +164,8 @@ main(void)
 		cmocka_unit_test(wildcards),
 		cmocka_unit_test(longest),
 		cmocka_unit_test(zones),
-		cmocka_unit_test(addresses)
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(reverse_tree)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
