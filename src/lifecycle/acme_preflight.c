@@ -39,15 +39,7 @@ cm_step_preflight_prepare(CmWork *work)
 {
 	CmAcmeOrderRow *order = work->order;
 	CmDns01Caa *caa = wanted(work);
-	const CmChallenge *challenge = cm_challenge(cm_challenge_of_ca(work->account->ca_config));
-	CmStatus	misfit = CM_STATUS_INIT;
 
-	/* It fitted when it was asked for; the CA's kind of challenge may be another one now. */
-	for (int i = 0; challenge != NULL && i < order->identifier_count; i++)
-	{
-		if (!cm_challenge_fits(challenge, order->identifiers[i], &misfit))
-			return cm_order_failed(work, cm_status_words(&misfit), NULL, false);
-	}
 	for (int i = 0; caa != NULL && i < order->identifier_count; i++)
 	{
 		bool		wildcard = strncmp(order->identifiers[i], "*.", 2) == 0;

@@ -8,6 +8,7 @@
 #include "lib/stringinfo.h"
 #include "lifecycle/acme_limit.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/challenge.h"
 #include "lifecycle/fallback.h"
 #include "lifecycle/notify.h"
 #include "pg/own.h"
@@ -90,6 +91,20 @@ without_replaces(CmWork *work, CmOp *op)
 	return cm_order_refused(work, op);
 }
 
+/* It fitted when it was asked for; the CA's kind of challenge may be another one now. */
+static bool
+can_be_proven(CmWork *work, CmStatus *st)
+{
+	const CmChallenge *challenge = cm_challenge(cm_challenge_of_ca(work->account->ca_config));
+
+	for (int i = 0; challenge != NULL && i < work->order->identifier_count; i++)
+	{
+		if (!cm_challenge_fits(challenge, work->order->identifiers[i], st))
+			return false;
+	}
+	return true;
+}
+
 CmFate
 cm_step_new_order_prepare(CmWork *work)
 {
@@ -106,6 +121,8 @@ cm_step_new_order_prepare(CmWork *work)
 
 	if (order->url != NULL)
 		return cm_order_step(work, "authorize", NULL);
+	if (!can_be_proven(work, &st))
+		return cm_order_failed(work, cm_status_words(&st), NULL, false);
 	/* The CA would give us the order of the other one: two CSRs for one order. */
 	if (work->account->quirks.order_reuse && (twin = cm_acme_order_twin(order)) != 0)
 	{
