@@ -291,6 +291,42 @@ cm_ca_find_issuer(const CmCertificate *cert, int64 self, int64 *ca_id, int64 *is
 	}
 }
 
+/*
+ * What its own issuers forbid (path length, name constraints, dates) no client would take; the last one is who they
+ * trust. Verifying takes the first for the end of the path: it is a CA that counts.
+ */
+static void
+check_path(CmSlice ordered, size_t leaf_len)
+{
+	CmBuf	   *anchor = cm_own_buf(0);
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		rest = ordered;
+	CmCertificate cert;
+	CmDer		last;
+	int			cas = 0;
+
+	if (ordered.len == leaf_len)
+		return;
+	while (rest.len > 0 && cm_der_next(&rest, &last))
+	{
+		if (!cm_certificate_parse(last.whole, &cert, &st))
+			cm_throw(&st, NULL);
+		if (cert.path_length >= 0 && cert.path_length < cas)
+			ereport(ERROR,
+					(errcode(CM_ERRCODE_POLICY),
+					 errmsg("certificate cannot be used to issue"),
+					 errdetail("A CA above it has path length %d, and %d CAs below it.", cert.path_length, cas)));
+		if (!cm_slice_equal(cert.issuer, cert.subject))
+			cas++;
+	}
+	if (!cm_pem_encode(anchor, "CERTIFICATE", last.whole.data, last.whole.len))
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	if (!cm_chain_verify(ordered, cm_slice(anchor->data, anchor->len), timestamptz_to_time_t(GetCurrentTimestamp()), &st))
+		cm_throw(&st, NULL);
+}
+
 int64
 cm_ca_put_foreign(int64 ca_id, CmSlice ordered, size_t leaf_len, int64 renewed_from, const char *actor)
 {
@@ -302,6 +338,7 @@ cm_ca_put_foreign(int64 ca_id, CmSlice ordered, size_t leaf_len, int64 renewed_f
 
 	if (!cm_certificate_parse(cm_slice(ordered.data, leaf_len), &cert, &st))
 		cm_throw(&st, NULL);
+	check_path(ordered, leaf_len);
 	cm_ca_find_issuer(&cert, ca_id, &issuing_ca, &issuer_id);
 	/* What is in our own rows is not kept twice. */
 	return cm_ca_certificate_put(issuing_ca, issuer_id, -1, cert.der, issuer_id != 0 ? cm_slice(NULL, 0) : chain, renewed_from, actor);

@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include "crypto/digest.h"
 #include "x509/certificate.h"
@@ -285,6 +286,37 @@ fail_verify(X509_STORE_CTX *ctx, CmStatus *st)
 						  X509_STORE_CTX_get_error_depth(ctx), shown);
 }
 
+/*
+ * libcrypto takes a certificate without basicConstraints, but with keyCertSign, for a CA
+ * unless it is to be strict in everything, which old roots do not bear. RFC 5280 6.1.4 (k) is about all but the anchor.
+ */
+static bool
+check_intermediates(X509_STORE_CTX *ctx, CmStatus *st)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+	for (int i = 1; i < sk_X509_num(chain) - 1; i++)
+	{
+		if (X509_check_ca(sk_X509_value(chain, i)) != 1)
+		{
+			X509_STORE_CTX_set_error(ctx, X509_V_ERR_INVALID_CA);
+			X509_STORE_CTX_set_error_depth(ctx, i);
+			X509_STORE_CTX_set_current_cert(ctx, sk_X509_value(chain, i));
+			return fail_verify(ctx, st);
+		}
+	}
+	return true;
+}
+
+/* Any policy will do, but where a CA demands one of what is below it, there must be one. */
+static bool
+ask_any_policy(X509_VERIFY_PARAM *param)
+{
+	ASN1_OBJECT *any = OBJ_nid2obj(NID_any_policy);	/* a constant: nothing to free */
+
+	return any != NULL && X509_VERIFY_PARAM_add0_policy(param, any) == 1;
+}
+
 static bool
 verify(X509_STORE *store, X509 *leaf, STACK_OF(X509) *rest, int64_t at, bool partial, CmStatus *st)
 {
@@ -300,10 +332,10 @@ verify(X509_STORE *store, X509 *leaf, STACK_OF(X509) *rest, int64_t at, bool par
 		X509_VERIFY_PARAM_set_time(param, (time_t) at);
 		X509_VERIFY_PARAM_set_depth(param, CHAIN_MAX);
 		X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
-		if (partial && X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
+		if (!ask_any_policy(param) || X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_POLICY_CHECK | (partial ? X509_V_FLAG_PARTIAL_CHAIN : 0)) != 1)
 			(void) cm_fail_crypto(st, "could not begin to verify a certificate chain");
 		else if (X509_verify_cert(ctx) == 1)
-			ok = true;
+			ok = check_intermediates(ctx, st);
 		else
 			(void) fail_verify(ctx, st);
 	}

@@ -34,7 +34,7 @@ for my $alg ('EC-P256', 'EC-P384', 'EC-P521', 'Ed25519', 'RSA-2048', 'RSA-3072')
 	my $leaf = keep('leaf.pem', "certmgr.certificate_pem($good)");
 	my $revoked = keep('revoked.pem', "certmgr.certificate_pem($bad)");
 	my $bundle = keep('bundle.pem', "certmgr.bundle_pem($good)");
-	my $crl = keep('crl.pem', "'-----BEGIN X509 CRL-----' || chr(10) || encode(certmgr.crl('int $alg'), 'base64') || chr(10) || '-----END X509 CRL-----'");
+	my $crl = keep('crl.pem', "'-----BEGIN X509 CRL-----' || chr(10) || rtrim(encode(certmgr.crl('int $alg'), 'base64'), chr(10)) || chr(10) || '-----END X509 CRL-----'");
 
 	command_ok([ 'openssl', 'verify', '-x509_strict', '-CAfile', $root, '-untrusted', $chain, '-CRLfile', $crl, '-crl_check', $leaf ], "$alg: openssl verifies, with the CRL");
 	command_fails_like([ 'openssl', 'verify', '-x509_strict', '-CAfile', $root, '-untrusted', $chain, '-CRLfile', $crl, '-crl_check', $revoked ], qr/revoked/, "$alg: openssl sees the revocation");
