@@ -132,7 +132,8 @@ cm_template_ask(const CmTemplateEntry *t, const char *request)
 		if (strlen(words) > WORDS_MAX)
 			words[pg_mbcliplen(words, (int) strlen(words), WORDS_MAX)] = '\0';
 	}
-	AtEOXact_GUC(true, level);
+	/* false: what the function itself SET is undone as well; kept, it would be a search_path of its owner's choice in the session of who asks. */
+	AtEOXact_GUC(false, level);
 	SetUserIdAndSecContext(user, context);
 	return words;
 }
