@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "pg/compat.h"
 #include "pg/tx.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -82,12 +83,20 @@ void
 cm_dns_function_check(const char *name, Oid role)
 {
 	Oid			function = cm_dns_function_find(name);
+	Oid			owner;
 
 	if (cm_namespace_aclcheck(get_func_namespace(function), role, ACL_USAGE) != ACLCHECK_OK ||
 		cm_proc_aclcheck(function, role, ACL_EXECUTE) != ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for function \"%s\"", name)));
+	/* Functions are open to PUBLIC unless somebody says otherwise; that is no leave to run them with their owner's rights. */
+	check_function(function, name, &owner);
+	if (!has_privs_of_role(role, owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to use function \"%s\" in a DNS provider", name),
+				 errdetail("It would run as its owner, of which role \"%s\" is not a member.", GetUserNameFromId(role, false))));
 }
 
 /* One record. What the function complains about is thrown. */
