@@ -58,6 +58,7 @@ certmgr_revoke_many(PG_FUNCTION_ARGS)
 	bool		all = cm_caller_is_operator();
 	bool		cas = cm_caller_is_admin();
 	CmOwnerScope scope;
+	Oid			caller;
 	Datum		owners;
 	int64		count;
 
@@ -66,8 +67,10 @@ certmgr_revoke_many(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("array must not contain null values")));
-	owners = all ? cm_datum_text_array(NULL, 0) : cm_revocation_roles(GetUserId());
+	caller = GetUserId();
+	/* As the owner, with our search_path: with the caller's the types in it could be the caller's. */
 	cm_owner_enter(&scope);
+	owners = all ? cm_datum_text_array(NULL, 0) : cm_revocation_roles(caller);
 	count = cm_revoke_many(PG_GETARG_DATUM(0), owners, all, cas, &revocation);
 	cm_owner_leave(&scope);
 	PG_RETURN_INT64(count);

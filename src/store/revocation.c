@@ -66,7 +66,7 @@ cm_revocation_check(Datum ids, Datum owners, bool all)
 Datum
 cm_revocation_roles(Oid role)
 {
-	static CmQuery query = {"SELECT pg_catalog.array_agg(rolname::text) FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role($1, oid, 'USAGE')", 1, {OIDOID}};
+	static CmQuery query = {"SELECT pg_catalog.array_agg(rolname::pg_catalog.text) FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role($1, oid, 'USAGE')", 1, {OIDOID}};
 	CmRows		rows = cm_query(&query, (Datum[]) {ObjectIdGetDatum(role)}, NULL);
 
 	return cm_rows_value(&rows, 0, 0);
