@@ -73,7 +73,7 @@ newest(const char *name, CmCrlWanted *wanted)
 
 		complete.delta = false;
 		if (!cm_crl_row_newest(&complete, &der))
-			(void) cm_crl_refresh_for(wanted->ca_id, actor);
+			cm_crl_refresh_missing(wanted->ca_id, actor);
 		if (!cm_crl_row_newest(wanted, &der))
 			no_such_list(name, wanted);
 	}

@@ -501,6 +501,14 @@ cm_crl_refresh_for(int64 ca_id, const char *actor)
 }
 
 void
+cm_crl_refresh_missing(int64 ca_id, const char *actor)
+{
+	TimestampTz next_refresh;
+
+	(void) refresh_in_context(ca_id, actor, false, &next_refresh);
+}
+
+void
 cm_crl_refresh(int64 ca_id, TimestampTz *next_refresh)
 {
 	(void) refresh_in_context(ca_id, "worker", false, next_refresh);

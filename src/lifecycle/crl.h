@@ -11,6 +11,8 @@
 extern bool cm_crl_lock(int64 ca_id);
 /* Signs and stores those CRLs of that CA that are due or changed; drops all but the last few. *next_refresh: when the next one is to be made (DT_NOEND: never). Throws. */
 extern void cm_crl_refresh(int64 ca_id, TimestampTz *next_refresh);
+/* The same for somebody who only wants to read one: he is not let sign what is good already. */
+extern void cm_crl_refresh_missing(int64 ca_id, const char *actor);
 /* All of them, for somebody who asked; actor: for the audit row. Returns their number. */
 extern int64 cm_crl_refresh_for(int64 ca_id, const char *actor);
 
