@@ -38,6 +38,9 @@ CREATE TABLE certmgr.certificate (
 CREATE UNIQUE INDEX certificate_ca_id_serial_key ON certmgr.certificate (ca_id, serial);
 CREATE INDEX certificate_subscriber_id_idx ON certmgr.certificate (subscriber_id, id) WHERE subscriber_id IS NOT NULL;
 CREATE INDEX certificate_not_after_idx ON certmgr.certificate (not_after);
+-- For certmgr.health: what is wrong, found without what is well.
+CREATE INDEX certificate_renew_failed_idx ON certmgr.certificate (renew_at) WHERE renew_at IS NOT NULL AND renew_attempts > 0;
+CREATE INDEX certificate_failed_idx ON certmgr.certificate (created_at) WHERE state = 'failed';
 CREATE INDEX certificate_renew_at_idx ON certmgr.certificate (renew_at) WHERE renew_at IS NOT NULL;
 -- What a CRL needs is in these, so that it is read without the table once that was vacuumed.
 CREATE INDEX certificate_revoked_idx ON certmgr.certificate (ca_id, serial)

@@ -72,7 +72,7 @@ SELECT CASE WHEN l.next_update < pg_catalog.now() THEN 'error' ELSE 'warning' EN
 UNION ALL
 (SELECT 'error', 'certificate ' || c.id, 'failed: ' || COALESCE(c.status_message, ''), 'mend the cause, then SELECT certmgr.renew(' || c.id || ');'
   FROM certmgr.certificate c WHERE c.state = 'failed' AND c.created_at > pg_catalog.now() - interval '7 days'
- ORDER BY c.id DESC LIMIT 100)
+ ORDER BY c.created_at DESC LIMIT 100)
 UNION ALL
 (SELECT 'warning', 'order ' || j.target_id, 'has failed ' || j.attempt || ' times: ' || COALESCE(j.last_error, ''), 'next attempt at ' || j.due_at::text || '; SELECT * FROM certmgr.order_status'
   FROM certmgr_private.job j WHERE j.attempt > 0 AND j.last_error IS NOT NULL AND j.kind = 'acme_order' ORDER BY j.due_at LIMIT 100)
