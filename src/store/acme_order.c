@@ -183,7 +183,7 @@ int64
 cm_acme_order_twin(const CmAcmeOrderRow *order)
 {
 	static CmQuery twin = {
-		"SELECT certificate_id FROM certmgr.acme_order WHERE account_id = $1 AND id < $2 AND finished_at IS NULL AND identifiers @> $3 AND identifiers <@ $3 LIMIT 1",
+		"SELECT certificate_id FROM certmgr.acme_order WHERE account_id = $1 AND id < $2 AND step NOT IN ('done', 'failed') AND finished_at IS NULL AND identifiers @> $3 AND identifiers <@ $3 LIMIT 1",
 		3, {INT8OID, INT8OID, TEXTARRAYOID}};
 	CmRows		rows = cm_query(&twin, (Datum[]) {Int64GetDatum(order->account_id), Int64GetDatum(order->id), cm_datum_text_array(order->identifiers, order->identifier_count)}, NULL);
 

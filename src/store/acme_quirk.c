@@ -60,7 +60,7 @@ static void
 read_quirks(const char *config, CmAcmeQuirks *out)
 {
 	static CmQuery get = {"SELECT q.key, q.value::text FROM certmgr_private.acme_quirks($1::pg_catalog.jsonb) q", 1, {TEXTOID}};
-	CmRows		rows = cm_query(&get, (Datum[]) {cm_datum_text(config)}, NULL);
+	CmRows		rows = cm_query_latest(&get, (Datum[]) {cm_datum_text(config)}, NULL);
 
 	cm_acme_quirks_init(out);
 	for (int i = 0; i < rows.count; i++)
