@@ -87,10 +87,11 @@ certmgr_work(PG_FUNCTION_ARGS)
 		cm_tx_in_procedure(false);
 		if (engine != NULL)
 			cm_engine_destroy(engine);
+		/* Also after an ERROR or Ctrl-C: it is a child of TopMemoryContext, which nobody else empties. */
+		MemoryContextDelete(context);
 	}
 	PG_END_TRY();
 	SPI_finish();
-	MemoryContextDelete(context);
 
 	if (paused)
 		ereport(NOTICE,

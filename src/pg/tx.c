@@ -9,6 +9,7 @@
 #include "pg/caller.h"
 #include "pg/tx.h"
 #include "pgstat.h"
+#include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
@@ -31,6 +32,8 @@ cm_tx_begin(void)
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 	}
+	/* As StartTransactionCommand() does: what a look or a turn leaves behind goes with its transaction, not with the CALL, which may last for days. */
+	MemoryContextSwitchTo(CurTransactionContext);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	cm_owner_enter(&scope);
 }
@@ -41,6 +44,8 @@ cm_tx_commit(void)
 	cm_owner_leave(&scope);
 	if (ActiveSnapshotSet())
 		PopActiveSnapshot();
+	/* SPI comes back to the context it found, which must outlive the transaction. */
+	MemoryContextSwitchTo(outer_context);
 	if (in_procedure)
 		SPI_commit();
 	else
