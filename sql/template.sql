@@ -67,10 +67,10 @@ SELECT sans, requested_by FROM certmgr.certificate;
 SELECT certmgr.renew(:id3) > :id3 AS renewed;
 SELECT certmgr.issue_from('sub', sans => '{app.example.com}', subject => 'CN=app.example.com', template => 'tpl web');
 -- GHSA-7ccv-rp6m-rffr (OpenBao: renewal with somebody else's certificate)
+\set VERBOSITY sqlstate
 SELECT certmgr.renew(:id2);
 SET ROLE tpl_other;
 SELECT certmgr.renew(:id3);
-\set VERBOSITY sqlstate
 SELECT certmgr.certificate_pem(:id3);
 \set VERBOSITY default
 SELECT count(*) FROM certmgr.certificate;
