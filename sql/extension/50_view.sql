@@ -96,6 +96,6 @@ UNION ALL
 UNION ALL
 SELECT 'error', 'listener ' || l.challenge_type, COALESCE(l.error, 'does not run'),
 	   CASE WHEN l.error IS NOT NULL THEN 'mend the cause, or change certmgr.' || CASE l.challenge_type WHEN 'http-01' THEN 'http' ELSE 'tls_alpn' END || '_challenge_listen; it tries again by itself'
-			ELSE 'restart the server with certmgr in shared_preload_libraries: the listener is made at its start' END
-  FROM certmgr.listener_status() l WHERE NOT l.listening;
+			ELSE 'it is started again by itself within seconds; a setting that was empty at the start of the server needs a restart, with certmgr in shared_preload_libraries' END
+  FROM certmgr.listener_status() l WHERE NOT l.listening AND NOT pg_catalog.pg_is_in_recovery();
 COMMENT ON VIEW certmgr.health IS 'one row a finding: how bad, what about, what is wrong, what to do; no row: all is well';

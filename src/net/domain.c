@@ -4,6 +4,8 @@
  */
 #include "net/domain.h"
 
+#include "base/host.h"
+
 #include <libpsl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +26,17 @@ cm_registered_domain(const char *host, char *dst, size_t dstsize)
 {
 	const psl_ctx_t *psl = list();
 	const char *domain;
+	uint8_t		address[16];
+	size_t		len;
 	int			n;
 
+	/* An address is no part of a domain; of IPv6 a customer has all of the 64 bits behind its prefix. */
+	if (cm_address_parse(host, address, &len))
+	{
+		if (len == 16)
+			memset(address + 8, 0, 8);
+		return cm_address_format(address, len, dst, dstsize);
+	}
 	if (strncmp(host, "*.", 2) == 0)
 		host += 2;
 	domain = psl != NULL ? psl_registrable_domain(psl, host) : NULL;
