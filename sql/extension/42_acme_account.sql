@@ -2,15 +2,15 @@
 
 CREATE FUNCTION certmgr.create_acme_ca(name text, directory_url text DEFAULT NULL, contacts text[] DEFAULT '{}', dns_provider text DEFAULT NULL, terms_of_service_agreed boolean DEFAULT false,
 	trust_anchors text DEFAULT NULL, eab_kid text DEFAULT NULL, eab_hmac_key text DEFAULT NULL, profile text DEFAULT NULL, preset text DEFAULT NULL, preferred_chain text DEFAULT NULL,
-	profile_policy text DEFAULT NULL, quirks jsonb DEFAULT NULL, eab_algorithm text DEFAULT NULL, account_key_algorithm text DEFAULT NULL)
+	profile_policy text DEFAULT NULL, quirks jsonb DEFAULT NULL, eab_algorithm text DEFAULT NULL, account_key_algorithm text DEFAULT NULL, chain_anchors text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_acme_ca';
-COMMENT ON FUNCTION certmgr.create_acme_ca(text, text, text[], text, boolean, text, text, text, text, text, text, text, jsonb, text, text) IS
-	'creates an external CA reached by ACME (RFC 8555): makes the account key; the worker registers the account. preset: a server that is known by name (certmgr.acme_preset), directory_url is then needed for those only that everybody runs. trust_anchors: PEM the server''s TLS certificate is checked against, instead of the system''s. eab_hmac_key: base64url or base64, for eab_algorithm HS256 (default), HS384 or HS512. profile_policy: required (default) or preferred. preferred_chain: common name of the root wanted. quirks: see certmgr.acme_ca_quirk. Returns the CA''s id';
+COMMENT ON FUNCTION certmgr.create_acme_ca(text, text, text[], text, boolean, text, text, text, text, text, text, text, jsonb, text, text, text) IS
+	'creates an external CA reached by ACME (RFC 8555): makes the account key; the worker registers the account. preset: a server that is known by name (certmgr.acme_preset), directory_url is then needed for those only that everybody runs. trust_anchors: PEM the server''s TLS certificate is checked against, instead of the system''s. eab_hmac_key: base64url or base64, for eab_algorithm HS256 (default), HS384 or HS512. profile_policy: required (default) or preferred. preferred_chain: common name of the root wanted. quirks: see certmgr.acme_ca_quirk. chain_anchors: PEM of the roots that the CA''s chains must end at, checked before a certificate is taken; none given, the chain''s own signatures are all that is checked. Returns the CA''s id';
 
 CREATE FUNCTION certmgr.alter_acme_ca(name text, contacts text[] DEFAULT NULL, dns_provider text DEFAULT NULL, profile text DEFAULT NULL, preferred_chain text DEFAULT NULL, profile_policy text DEFAULT NULL,
-	trust_anchors text DEFAULT NULL, quirks jsonb DEFAULT NULL, eab_kid text DEFAULT NULL, eab_hmac_key text DEFAULT NULL, eab_algorithm text DEFAULT NULL)
+	trust_anchors text DEFAULT NULL, quirks jsonb DEFAULT NULL, eab_kid text DEFAULT NULL, eab_hmac_key text DEFAULT NULL, eab_algorithm text DEFAULT NULL, chain_anchors text DEFAULT NULL)
 	RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_alter_acme_ca';
-COMMENT ON FUNCTION certmgr.alter_acme_ca(text, text[], text, text, text, text, text, jsonb, text, text, text) IS
+COMMENT ON FUNCTION certmgr.alter_acme_ca(text, text[], text, text, text, text, text, jsonb, text, text, text, text) IS
 	'changes what is not NULL; an empty text or {} takes away what was there. The worker tells the CA of new contacts, and tries an account that waited for a person again';
 
 CREATE FUNCTION certmgr.agree_terms_of_service(ca text) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_agree_terms_of_service';

@@ -25,6 +25,11 @@ BEGIN
 		SELECT e.at, 2, e.id, format('order %s: %s %s: %s%s%s', e.order_id, e.method, e.kind, COALESCE('HTTP ' || e.status, 'no answer'), ' ' || e.problem, ' after ' || e.ms || ' ms')
 		  FROM certmgr.acme_exchange e JOIN certmgr.acme_order o ON o.id = e.order_id WHERE o.certificate_id = cert.id
 		UNION ALL
+		SELECT e.at, 2, e.id, format('%s %s: %s%s%s', e.method, e.kind, COALESCE('HTTP ' || e.status, 'no answer'), ' ' || e.problem, ' after ' || e.ms || ' ms')
+		  FROM certmgr.acme_exchange e WHERE e.certificate_id = cert.id AND e.order_id IS NULL AND e.kind = 'revokeCert'
+		UNION ALL
+		SELECT cert.revoked_at, 2, cert.id, format('revocation was asked for, with reason %s', cert.revocation_reason) WHERE cert.revoked_at IS NOT NULL
+		UNION ALL
 		SELECT r.changed_at, 3, r.id, format('TXT record %s in zone %s is %s%s', r.name, COALESCE(r.zone, '(not known yet)'), r.state, ': ' || r.last_error)
 		  FROM certmgr.dns_record r JOIN certmgr.acme_order o ON o.id = r.order_id WHERE o.certificate_id = cert.id
 		UNION ALL
@@ -41,6 +46,7 @@ BEGIN
 				WHEN 'issue' THEN 'ask whether the certificate is signed' ELSE 'download the certificate' END,
 			   CASE WHEN s.attempt > 0 THEN format(', attempt %s after %s', s.attempt + 1, s.message) WHEN s.message IS NOT NULL THEN ' (' || s.message || ')' END,
 			   CASE WHEN s.attempt > 0 THEN 'Retry-After of the CA if it gave one, else one second doubled each time to five minutes; after a day the order fails and up to three more are made after 1, 10 and 100 minutes'
+				WHEN s.step = 'new_order' AND s.message LIKE 'waits for the CA%' THEN 'certmgr.acme_limit: what the CA allows is not exceeded, nothing is sent before; certmgr.forecast() tells when a batch would be through'
 				WHEN s.step = 'propagate' THEN 'all authoritative servers must have it; ten minutes at most'
 				WHEN s.step IN ('await', 'issue') THEN 'as fast as this CA has been lately, then the schedule of its quirk "polls"; Retry-After is a hint, no more than quirk "retry_after_cap"'
 				ELSE 'at once' END)

@@ -54,15 +54,18 @@ require_https(const char *url)
 			 errhint("For Let's Encrypt say preset => 'letsencrypt'.")));
 }
 
+#define TRUST_ANCHORS_HINT "\"trust_anchors\" takes certificates in PEM."
+#define CHAIN_ANCHORS_HINT "\"chain_anchors\" takes certificates in PEM: the roots that the CA's chains end at."
+
 static void
-require_anchors(const char *pem)
+require_anchors(const char *pem, const char *hint)
 {
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf	   *ders = cm_own_buf(0);
 	int			count;
 
 	if (!cm_certificates_from_text(cm_slice(pem, strlen(pem)), ANCHORS_MAX, ders, &count, &st))
-		cm_throw(&st, "\"trust_anchors\" takes certificates in PEM.");
+		cm_throw(&st, hint);
 }
 
 static char **
@@ -244,6 +247,7 @@ certmgr_create_acme_ca(PG_FUNCTION_ARGS)
 	char	   *url = cm_arg_text(fcinfo, 1);
 	char	   *provider_name = cm_arg_text(fcinfo, 3);
 	char	   *anchors = cm_arg_text(fcinfo, 5);
+	char	   *chain_anchors = cm_arg_text(fcinfo, 15);
 	char	   *preset = cm_arg_text(fcinfo, 9);
 	char	   *policy = cm_arg_text(fcinfo, 11);
 	char	   *quirks_json;
@@ -267,7 +271,9 @@ certmgr_create_acme_ca(PG_FUNCTION_ARGS)
 	if (url != NULL)
 		require_https(url);
 	if (anchors != NULL)
-		require_anchors(anchors);
+		require_anchors(anchors, TRUST_ANCHORS_HINT);
+	if (chain_anchors != NULL && chain_anchors[0] != '\0')
+		require_anchors(chain_anchors, CHAIN_ANCHORS_HINT);
 	eab = arg_eab(fcinfo, 6, 7, 13);
 	check_policy(policy);
 	quirks_json = arg_quirks(fcinfo, 12);
@@ -289,6 +295,8 @@ certmgr_create_acme_ca(PG_FUNCTION_ARGS)
 	put_member(&config, "preset", preset);
 	if (anchors != NULL && anchors[0] != '\0')
 		put_member(&config, "trust_anchors", anchors);
+	if (chain_anchors != NULL && chain_anchors[0] != '\0')
+		put_member(&config, "chain_anchors", chain_anchors);
 	put_member(&config, "profile", cm_arg_text(fcinfo, 8));
 	put_member(&config, "preferred_chain", cm_arg_text(fcinfo, 10));
 	put_member(&config, "profile_policy", policy);
@@ -372,6 +380,7 @@ certmgr_alter_acme_ca(PG_FUNCTION_ARGS)
 	char	   *provider_name = cm_arg_text(fcinfo, 2);
 	char	   *policy = cm_arg_text(fcinfo, 5);
 	char	   *anchors = cm_arg_text(fcinfo, 6);
+	char	   *chain_anchors = cm_arg_text(fcinfo, 11);
 	char	   *quirks_json;
 	StringInfoData patch;
 	CmAcmeAccountRow *account;
@@ -387,7 +396,9 @@ certmgr_alter_acme_ca(PG_FUNCTION_ARGS)
 	if (policy != NULL && policy[0] != '\0')
 		check_policy(policy);
 	if (anchors != NULL && anchors[0] != '\0')
-		require_anchors(anchors);
+		require_anchors(anchors, TRUST_ANCHORS_HINT);
+	if (chain_anchors != NULL && chain_anchors[0] != '\0')
+		require_anchors(chain_anchors, CHAIN_ANCHORS_HINT);
 	quirks_json = arg_quirks(fcinfo, 7);
 	eab = arg_eab(fcinfo, 8, 9, 10);
 	actor = cm_caller_name();
@@ -402,6 +413,7 @@ certmgr_alter_acme_ca(PG_FUNCTION_ARGS)
 	put_member(&patch, "preferred_chain", cm_arg_text(fcinfo, 4));
 	put_member(&patch, "profile_policy", policy);
 	put_member(&patch, "trust_anchors", anchors);
+	put_member(&patch, "chain_anchors", chain_anchors);
 	put_raw(&patch, "quirks", quirks_json);
 	appendStringInfoChar(&patch, '}');
 	cm_acme_ca_change(account->ca_id, patch.data, provider_name != NULL, provider_name != NULL && provider_name[0] != '\0' ? provider_id(provider_name) : 0);

@@ -1,7 +1,7 @@
 /*
  * acme_issued.c - what an external CA sent as our certificate: ordered,
- * checked against key, names and time (law L6), stored. And renewals that
- * failed. Engines only, in a transaction.
+ * checked against key, names and time (law L6) and, where the CA has
+ * chain_anchors, up to one of them; stored. And renewals that failed. Engines only, in a transaction.
  */
 #include "postgres.h"
 
@@ -27,6 +27,7 @@
 #define ANTEDATE_MAX (30 * DAY)
 #define LIFETIME_MAX (10 * 366 * DAY)
 #define USAGES_MAX 64
+#define CONFIG_MAX 0x100000		/* of a CA: anchors are the bulk of it */
 
 static bool
 check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmStatus *st)
@@ -168,8 +169,36 @@ check_one_leaf(CmSlice ders, CmSlice spki, CmStatus *st)
 	return true;
 }
 
+/* Where the CA's configuration has anchors for its chains, one of them must end this one. */
+static bool
+check_anchored(const char *ca_config, CmSlice chain, const CmCertificate *leaf, CmStatus *st)
+{
+	CmStatus	ignored = CM_STATUS_INIT;
+	CmJson	   *config = cm_json_parse(cm_slice(ca_config, strlen(ca_config)), CONFIG_MAX, &ignored);
+	const char *anchors = cm_json_get_string(config, "chain_anchors");
+	int64		now = (int64) timestamptz_to_time_t(GetCurrentTimestamp());
+	CmBuf	   *name = cm_own_buf(0);
+	CmCertificate last = *leaf;
+	CmStatus	why = CM_STATUS_INIT;
+	CmSlice		rest = chain;
+	CmDer		der;
+
+	/* A clock that is behind the CA's is no fault of the chain. */
+	if (anchors == NULL || cm_chain_verify(chain, cm_slice(anchors, strlen(anchors)), Max(now, leaf->not_before), &why))
+		return true;
+	while (cm_der_next(&rest, &der))
+	{
+		if (!cm_certificate_parse(der.whole, &last, st))
+			return false;
+	}
+	if (!cm_name_format(last.issuer, name, st))
+		return false;
+	cm_fail(st, why.code, "%s", why.reason);
+	return cm_fail_detail(st, "The chain ends at issuer \"%.200s\", which no chain_anchors of the CA lead to. %s", cm_buf_cstr(name), why.detail);
+}
+
 bool
-cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st)
+cm_acme_accept(CmAcmeOrderRow *order, const char *ca_config, CmSlice body, CmStatus *st)
 {
 	CmBuf	   *ders = cm_own_buf(0);
 	CmBuf	   *chain = cm_own_buf(0);
@@ -184,6 +213,7 @@ cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st)
 		!cm_chain_order(cm_slice(ders->data, ders->len), spki, chain, &leaf_len, st) ||
 		!cm_certificate_parse(cm_slice(chain->data, leaf_len), &cert, st) ||
 		!check(order, spki, &cert, st) ||
+		!check_anchored(ca_config, cm_slice(chain->data, chain->len), &cert, st) ||
 		!describe(order, &cert, &issued, st))
 		return false;
 	issued.chain = cm_slice(chain->data + leaf_len, chain->len - leaf_len);

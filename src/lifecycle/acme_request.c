@@ -10,6 +10,9 @@
 #include "lifecycle/challenge.h"
 #include "lifecycle/fallback.h"
 #include "pg/error.h"
+#include "store/acme_quirk.h"
+#include "store/ca.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 static bool
@@ -78,6 +81,37 @@ cm_acme_check_names(int64 ca_id, char *const *sans, int count)
 		(void) identifier_of(sans[i], challenge);
 }
 
+/* What this CA is known to refuse is refused before anything is asked of it. */
+static void
+check_quirks(int64 ca_id, char *const *hosts, int count)
+{
+	CmCaRow    *ca = cm_ca_get_by_id(ca_id, false);
+	CmAcmeQuirks quirks;
+
+	if (ca == NULL)
+		elog(ERROR, "ca %lld does not exist", (long long) ca_id);
+	cm_acme_quirks_load(ca_id, ca->config, &quirks);
+	if (count > quirks.names_max)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("CA \"%s\" does not certify %d names at once", ca->name, count),
+				 errdetail("At most %d are allowed.", quirks.names_max),
+				 errhint("Issue several certificates, or SELECT certmgr.alter_acme_ca(%s, quirks => '{\"names_max\": %d}');", quote_literal_cstr(ca->name), count)));
+	for (int i = 0; i < count; i++)
+	{
+		bool		wildcard = strncmp(hosts[i], "*.", 2) == 0;
+		bool		idn = strncmp(hosts[i] + (wildcard ? 2 : 0), "xn--", 4) == 0 || strstr(hosts[i], ".xn--") != NULL;
+
+		if ((wildcard && !quirks.wildcards) || (idn && !quirks.idn))
+			ereport(ERROR,
+					(errcode(CM_ERRCODE_POLICY),
+					 errmsg("CA \"%s\" does not certify \"%s\"", ca->name, hosts[i]),
+					 errdetail("It certifies no %s.", wildcard && !quirks.wildcards ? "wildcards" : "internationalized names"),
+					 errhint("Use another CA, or SELECT certmgr.alter_acme_ca(%s, quirks => '{\"%s\": true}');", quote_literal_cstr(ca->name),
+							 wildcard && !quirks.wildcards ? "wildcards" : "idn")));
+	}
+}
+
 void
 cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
 {
@@ -95,6 +129,7 @@ cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
 				 errdetail("There are %d.", count)));
 	for (int i = 0; i < count; i++)
 		hosts[i] = identifier_of(sans[i], challenge);
+	check_quirks(ca_id, hosts, count);
 	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count);
 	cm_job_put("acme_order", order_id, GetCurrentTimestamp());
 	cm_fallback_plan(certificate_id, ca_id);

@@ -14,6 +14,7 @@
 #include "pg/own.h"
 #include "store/acme_certificate.h"
 #include "store/acme_renewal_info.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "x509/certificate.h"
 
@@ -116,6 +117,7 @@ cm_step_new_order_prepare(CmWork *work)
 	char	   *words;
 	CmJson	   *config;
 	const char *replacing;
+	const char *profile;
 	int64		twin;
 	CmOp	   *op;
 
@@ -137,9 +139,20 @@ cm_step_new_order_prepare(CmWork *work)
 		ids[i].type = cm_address_parse(order->identifiers[i], address, &len) ? "ip" : "dns";
 		ids[i].value = order->identifiers[i];
 	}
-	replacing = replaces(order);
 	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
-	if (!cm_acme_new_order_payload(ids, order->identifier_count, work->variant & WITHOUT_PROFILE ? NULL : cm_json_get_string(config, "profile"), replacing, payload, &st))
+	profile = work->variant & WITHOUT_PROFILE ? NULL : cm_json_get_string(config, "profile");
+	/* A server that knows no profiles passes the member over, and issues another one than is required. */
+	if (profile != NULL && !work->account->quirks.profiles)
+	{
+		const char *policy = cm_json_get_string(config, "profile_policy");
+
+		if (policy == NULL || strcmp(policy, "preferred") != 0)
+			return cm_order_failed(work, psprintf("profile \"%s\" is required and the CA knows no profiles (quirk \"profiles\"); SELECT certmgr.alter_acme_ca(%s, profile => '')",
+												  profile, quote_literal_cstr(work->account->ca_name)), NULL, false);
+		profile = NULL;
+	}
+	replacing = replaces(order);
+	if (!cm_acme_new_order_payload(ids, order->identifier_count, profile, replacing, payload, &st))
 		return cm_order_failed(work, cm_status_words(&st), NULL, false);
 	if (!cm_acme_limit_charge(work->account, order, &until, &words))
 	{
@@ -388,7 +401,7 @@ take_chain(CmWork *work, CmSlice body)
 	CmAcmeOrderRow *order = work->order;
 	CmStatus	st = CM_STATUS_INIT;
 
-	if (!cm_acme_accept(order, body, &st))
+	if (!cm_acme_accept(order, work->account->ca_config, body, &st))
 	{
 		char	   *words = psprintf("the CA's certificate was not accepted: %s", cm_status_words(&st));
 

@@ -277,7 +277,7 @@ extern CmFate cm_step_download_prepare(CmWork *work);
 extern CmFate cm_step_download_apply(CmWork *work);
 
 /* acme_issued.c: checks the CA's answer and stores it. False: not acceptable. */
-extern bool cm_acme_accept(CmAcmeOrderRow *order, CmSlice body, CmStatus *st);
+extern bool cm_acme_accept(CmAcmeOrderRow *order, const char *ca_config, CmSlice body, CmStatus *st);
 
 /* acme_chain.c: the chain that the CA's configuration prefers. */
 extern bool cm_acme_chain_preferred(CmSlice body, const char *wanted);

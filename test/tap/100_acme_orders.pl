@@ -68,6 +68,16 @@ sql("UPDATE certmgr.ca SET config = config || jsonb_build_object('preferred_chai
 order('pebble', 'issued', 'any.example.test');
 sql("UPDATE certmgr.ca SET config = config - 'preferred_chain' WHERE name = 'pebble'");
 
+# ---- chains that must end at an anchor ----
+my $first_root = CertmgrTest::management($acme, '/roots/0');
+sql("SELECT certmgr.alter_acme_ca('pebble', chain_anchors => '$first_root')");
+my $anchored = order('pebble', 'issued', 'anchored.example.test');
+sql("SELECT certmgr.alter_acme_ca('pebble', chain_anchors => '" . CertmgrTest::slurp($acme->{ACME_TLS_CA}) . "')");
+my $astray = order('pebble', 'failed', 'astray.example.test');
+like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $astray"), qr/was not accepted: certificate chain is not trusted.*ends at issuer "CN=Pebble Root CA[^"]*", which no chain_anchors of the CA lead to/, 'a chain to another root is refused, with the name of the one that is missing');
+sql("SELECT certmgr.alter_acme_ca('pebble', chain_anchors => '')");
+order('pebble', 'issued', 'unanchored.example.test');
+
 # ---- profiles ----
 sql(q{UPDATE certmgr.ca SET config = config || '{"profile": "shortlived"}' WHERE name = 'pebble'});
 my $short = order('pebble', 'issued', 'short.example.test');
@@ -79,6 +89,13 @@ sql(q{UPDATE certmgr.ca SET config = config || '{"profile_policy": "preferred"}'
 my $preferred = order('pebble', 'issued', 'preferred.example.test');
 like(requests($preferred), qr/newOrder=2/, 'and is left out when it is only preferred');
 sql(q{UPDATE certmgr.ca SET config = config || '{"profile": "default"}' WHERE name = 'pebble'});
+
+# ---- a CA of which it is known that it has no profiles ----
+sql(q{SELECT certmgr.alter_acme_ca('pebble', profile_policy => 'required', quirks => '{"profiles": false}')});
+my $unknown = order('pebble', 'failed', 'unknown.example.test');
+like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $unknown"), qr/knows no profiles/, 'a required profile that the CA cannot have is not asked for');
+is(sql("SELECT count(*) FROM certmgr.acme_exchange e JOIN certmgr.acme_order o ON o.id = e.order_id WHERE o.certificate_id = $unknown"), '0', 'no request was sent');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{}')});
 
 # ---- renewal information ----
 sql("SELECT certmgr.create_subscriber('ari', 'pebble', sans => '{ari.example.test}')");
@@ -125,6 +142,7 @@ my $account = sql("SELECT a.id FROM certmgr.acme_account a JOIN certmgr.ca c ON 
 sql("UPDATE certmgr.acme_account SET state = 'deactivated' WHERE id = $account");
 sql("SELECT certmgr.revoke($one, 'keyCompromise')");
 ok(CertmgrTest::poll_until($node, "SELECT string_agg(status::text, ' ') FROM certmgr.acme_exchange WHERE kind = 'revokeCert' AND certificate_id = $one", '200'), 'revoked by its own key');
+like(sql("SELECT string_agg(event, '|') FROM certmgr.explain_order($one)"), qr/revocation was asked for, with reason keyCompromise.*POST revokeCert: HTTP 200/, 'explain_order tells of it');
 
 # ---- nonces refused half of the time, authorizations that are valid already ----
 my $first = order('odd', 'issued', 'nonce1.example.test', 'nonce2.example.test');

@@ -37,7 +37,6 @@ NEEDS = {
     "onlyReturnExisting": "SELECT to_regproc('certmgr.rollover_acme_account_key') IS NOT NULL",
     "ARI": "SELECT to_regclass('certmgr.acme_renewal_info') IS NOT NULL",
     "CNAME": "SELECT to_regclass('certmgr.dns_zone') IS NOT NULL",
-    "account lookup": None,
     "challenge_repost": None,
     "limits": None,
 }
@@ -297,7 +296,7 @@ def deactivate_account(ca, response):
 
 
 add("k01", "the CA does not know the account any more, in the middle of an order", faults=[edit(lose_account, on="newOrder")], extra=12, accounts=1)
-add("k02", "the account was deactivated", faults=[edit(deactivate_account, on="newOrder")], outcome="needs_human", message="deactivated", extra=3, needs="account lookup")
+add("k02", "the account was deactivated", faults=[edit(deactivate_account, on="newOrder")], outcome="needs_human", message="deactivated", extra=3)
 ROLLOVER = "SELECT certmgr.rollover_acme_account_key('{ca}')"
 AGAIN = ("SELECT certmgr.create_subscriber('{ca} again', '{ca}', auto_renew => false, sans => '{again.{ca}.example.test}'); SELECT certmgr.issue('{ca} again')", RENEWED)
 
