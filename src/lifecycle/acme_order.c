@@ -279,8 +279,8 @@ cm_order_refused(CmWork *work, CmOp *op)
 	{
 		if (is_one_of(type, fatal))
 			return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
-		/* "unauthorized" may be the account, given up elsewhere or revoked by the CA; of an order (403) it speaks of its names. */
-		if (strcmp(type, "accountDoesNotExist") == 0 || (strcmp(type, "unauthorized") == 0 && (order->url == NULL || op->reply.code == 401)))
+		/* "unauthorized" is the account, given up elsewhere or revoked by the CA; only of finalize (403) it speaks of the order's names. */
+		if (strcmp(type, "accountDoesNotExist") == 0 || (strcmp(type, "unauthorized") == 0 && (op->reply.code == 401 || strcmp(order->step, "finalize") != 0)))
 		{
 			cm_acme_account_look(work->account, words);
 			work->clients->account = NULL;
