@@ -44,7 +44,7 @@ typedef struct CmPolicy
 	bool		ext_key_usage_critical;
 	CmSlice		issuer_constraints; /* content of the issuer's NameConstraints, which the names must keep to; empty: none */
 	const struct CmTemplate *template;	/* rules that it must keep besides; NULL: none */
-	bool		foreign;		/* certificate of an external CA: extensions such as SCTs and certificatePolicies are accepted */
+	bool		foreign;		/* certificate of an external CA: extensions such as SCTs, certificatePolicies and unknown ones that are not critical are accepted */
 } CmPolicy;
 
 extern bool cm_policy_check(CmSlice tbs, const CmPolicy *policy, CmStatus *st);

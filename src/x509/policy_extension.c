@@ -82,6 +82,9 @@ is_known(CmPolicyCheck *check, const CmExtension *ext)
 			return true;
 		break;
 	}
+	/* CAs put in what they like, such as step-ca the name of its provisioner: it may be ignored unless it is critical (RFC 5280 4.2). */
+	if (check->policy->foreign && !ext->critical)
+		return true;
 	return is_listed(check->policy->extensions, ext);
 }
 

@@ -375,7 +375,7 @@ with_extension(const char *ext, size_t len, CmBuf *out)
 typedef struct Extra
 {
 	const char *oid;
-	bool		foreign;		/* good in a foreign certificate */
+	bool		foreign;		/* good in a foreign certificate, critical or not */
 	bool		foreign_ca;		/* good in a foreign CA's */
 	const char *words;			/* of the refusal in one of ours; NULL: the OID */
 } Extra;
@@ -388,6 +388,8 @@ test_extensions(void **state)
 		{"1.3.6.1.5.5.7.1.24", true, true, "must-staple"}, {"2.5.29.18", true, true, NULL}, {"2.5.29.56", true, true, "noRevAvail"},
 		{"2.5.29.30", false, true, "name constraints"}, {"2.5.29.36", false, true, NULL},
 		{"1.2.3.4", false, false, NULL}, {"2.5.29.99", false, false, NULL}, {"2.5.29.9", false, false, NULL},
+		/* step-ca: the provisioner */
+		{"1.3.6.1.4.1.37476.9000.64.1", false, false, NULL},
 		{"1.3.6.1.4.1.11129.2.4.3", false, false, NULL},
 	};
 	size_t		i;
@@ -398,6 +400,9 @@ test_extensions(void **state)
 	{
 		for (critical = 0; critical < 2; critical++)
 		{
+			/* What is unknown may be ignored when it is not critical. Of these, those that are known and refused all the same: */
+			bool		refused = strcmp(extras[i].oid, "2.5.29.30") == 0 || strcmp(extras[i].oid, "2.5.29.36") == 0 || strcmp(extras[i].oid, "1.3.6.1.4.1.11129.2.4.3") == 0;
+			bool		ignored = !critical && !refused;
 			CmPolicy	p = good_policy();
 			CmBuf		ext;
 			CmBuf		out;
@@ -415,13 +420,13 @@ test_extensions(void **state)
 
 			refuse(of(&out), &p, extras[i].words != NULL ? extras[i].words : extras[i].oid);
 			p.foreign = true;
-			if (extras[i].foreign)
+			if (extras[i].foreign || ignored)
 				accept(of(&out), &p);
 			else
 				refuse(of(&out), &p, extras[i].oid);
 			/* As a CA's: it gets past the extensions to the question of the CA flag. */
 			p.ca = true;
-			refuse(of(&out), &p, extras[i].foreign_ca ? "not a CA certificate" : extras[i].oid);
+			refuse(of(&out), &p, extras[i].foreign_ca || ignored ? "not a CA certificate" : extras[i].oid);
 			cm_buf_free(&ext);
 			cm_buf_free(&out);
 		}
