@@ -208,7 +208,7 @@ static CmFate
 ask_order(CmWork *work, const char *message)
 {
 	/* Said when it takes longer than usual: what lasts for milliseconds nobody reads. */
-	if (work->order->polls > 0)
+	if (work->order->polls > 0 && message != NULL)
 		cm_acme_certificate_message(work->order->certificate_id, message);
 	cm_work_acme(work, CM_ACME_URL, work->order->url, NULL)->delay_ms = work->poll.delay_ms;
 	work->poll.delay_ms = 0;
@@ -244,14 +244,77 @@ is_invalid(const CmWork *work)
 	return work->order->status != NULL && strcmp(work->order->status, "invalid") == 0;
 }
 
+/*
+ * Where a check that failed leaves the challenge pending, it is answered again between any two questions for the order: the CA checks
+ * then, and only then. Answering one that is valid by now does nothing there.
+ */
+static bool
+is_repost(const CmWork *work)
+{
+	return work->account->quirks.challenge_repost && work->order->polls % 2 == 1;
+}
+
+static CmFate
+repost(CmWork *work)
+{
+	int			count;
+	CmAcmeAuthorizationRow *authorizations = cm_acme_authorization_list(work->order->id, &count);
+
+	for (int i = 0; i < count && i < CM_ACME_MAX_IDENTIFIERS; i++)
+	{
+		CmOp	   *op;
+
+		if (!authorizations[i].posted || authorizations[i].challenge_url == NULL)
+			continue;
+		op = cm_work_acme(work, CM_ACME_URL, authorizations[i].challenge_url, "{}");
+		op->what = "challenge";
+		op->row_id = authorizations[i].id;
+		op->delay_ms = work->poll.delay_ms;
+	}
+	work->poll.delay_ms = 0;
+	return work->nops > 0 ? CM_FATE_IO : ask_order(work, NULL);
+}
+
+/* What the CA could not check is said; whatever the answers are, the order tells where it stands. */
+static CmFate
+take_reposted(CmWork *work)
+{
+	CmOp	   *refused = NULL;
+
+	for (int i = 0; i < work->nops; i++)
+	{
+		CmOp	   *op = work->ops[i];
+		CmSlice		body = cm_reply_body(&op->reply);
+		CmStatus	st = CM_STATUS_INIT;
+		CmJson	   *said;
+		const char *detail;
+
+		if (op->reply.status.code != CM_OK)
+		{
+			refused = op;
+			continue;
+		}
+		said = cm_json_parse(body, body.len, &st);
+		detail = said != NULL ? cm_json_get_string(cm_json_get(said, "error"), "detail") : NULL;
+		if (detail != NULL)
+			cm_acme_certificate_message(work->order->certificate_id,
+										psprintf("the CA could not check a name and is asked again: %s", detail));
+	}
+	if (refused != NULL && refused->reply.code != 400)
+		return cm_order_refused(work, refused);
+	cm_acme_order_count_poll(work->order);
+	return CM_FATE_NEXT;
+}
+
 CmFate
 cm_step_await_prepare(CmWork *work)
 {
 	CmAcmeAuthorizationRow *authorizations;
 	int			count;
 
+	/* What an answer to a challenge said is not to be overwritten. */
 	if (!is_invalid(work))
-		return ask_order(work, "the CA is checking the names");
+		return is_repost(work) ? repost(work) : ask_order(work, work->account->quirks.challenge_repost ? NULL : "the CA is checking the names");
 	authorizations = cm_acme_authorization_list(work->order->id, &count);
 	for (int i = 0; i < count && i < CM_ACME_MAX_IDENTIFIERS; i++)
 	{
@@ -293,7 +356,9 @@ explain_invalid(CmWork *work)
 CmFate
 cm_step_await_apply(CmWork *work)
 {
-	return is_invalid(work) ? explain_invalid(work) : take_order(work);
+	if (is_invalid(work))
+		return explain_invalid(work);
+	return strcmp(work->ops[0]->what, "challenge") == 0 ? take_reposted(work) : take_order(work);
 }
 
 CmFate
