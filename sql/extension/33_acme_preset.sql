@@ -98,6 +98,8 @@ INSERT INTO certmgr.acme_quirk (shipped, preset, key, value, note) VALUES
 	(true, 'vault', 'ari', 'false', NULL),
 	(true, 'vault', 'profiles', 'false', NULL),
 	(true, 'vault', 'ip', 'true', NULL),
+	(true, 'vault', 'key_change', 'false', 'answers 404, though its directory has the URL'),
+	(true, 'vault', 'eab_single_use', 'true', 'a key of acme/new-eab serves for one account'),
 	(true, 'step-ca', 'in_flight', '1', 'answers 500 to two orders of one account at a time'),
 	(true, 'step-ca', 'challenge_repost', 'true', 'a challenge stays pending with an error until it is answered again'),
 	(true, 'step-ca', 'optimistic_finalize', 'true', 'validates within the request'),
