@@ -243,7 +243,10 @@ find_python() {
 # python_copy PYTHON DIR: as DIR/python3, because server_stop trusts only programs of the directory. Needs PYTHONHOME when run.
 python_copy() { install -m 755 "$(readlink -f "$("$1" -c 'import sys; print(sys.executable)')")" "$2/python3"; }
 
-# ---- Go and Pebble ----
+# ---- programs of others that the tests build or fetch once, outside the checkout ----
+
+# Where they are kept: CERTMGR_PEERS_DIR, default ~/.cache/certmgr.
+peers_dir() { say "${CERTMGR_PEERS_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/certmgr}"; }
 
 # find_go: a go of version 1.24 or newer (what Pebble 2.10 asks for), or nothing.
 find_go() {
@@ -254,4 +257,24 @@ find_go() {
 		v=${v#go1.}; v=${v%%[!0-9]*}
 		if [ "${v:-0}" -ge 24 ]; then say "$g"; return 0; fi
 	done
+}
+
+# go_program NAME MODULE PACKAGE SECONDS: the path of the program that this package of a module of ours makes; builds it when it is not
+# there yet. False when it cannot be had: then the last line of stderr says why.
+go_program() {
+	local name=$1 module=$2 package=$3 go out sum
+	go=$(find_go)
+	[ -n "$go" ] || { say "no Go 1.24 or newer" >&2; return 1; }
+	sum=$(cat "$module/$package"/*.go "$module"/go.mod "$module"/go.sum | sha256sum)
+	out=$(peers_dir)/$name-${sum:0:12}
+	if [ -x "$out" ] && [ -O "$out" ]; then say "$out"; return 0; fi
+	mkdir -p "$(peers_dir)"
+	say "building $name (once)" >&2
+	if (cd "$module" && GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' \
+		timeout "$4" "$go" build -ldflags='-s -w' -o "$out.$$" "./$package" && mv "$out.$$" "$out") >&2; then
+		say "$out"; return 0
+	fi
+	rm -f "$out.$$"
+	say "$name does not build here within $4 seconds with $("$go" env GOVERSION)" >&2
+	return 1
 }

@@ -117,7 +117,7 @@ run_isolation() {
 }
 
 run_tap() {
-	local dir=$CM_TMP/tap dump=$CM_TMP/tap/raw code=0 ok bad f files=() pebble moto= zlint=
+	local dir=$CM_TMP/tap dump=$CM_TMP/tap/raw code=0 ok bad f files=() pebble server moto= zlint=
 	section tap
 	for f in "$CM_ROOT"/test/tap/*.pl; do
 		if [ -f "$f" ]; then files+=("test/tap/$(basename "$f")"); fi
@@ -138,11 +138,17 @@ run_tap() {
 		install -m 755 "$zlint" "$dir/zlint"
 		zlint=$dir/zlint
 	fi
+	for f in step-ca caddy openbao; do
+		if [[ " ${files[*]} " == *acme_servers* ]] && server=$("$CM_ROOT/test/peers/$f.sh" build 2>"$dir/$f.log"); then
+			install -m 755 "$server" "$dir/peer-$f"
+		fi
+	done
 	if [ "$CM_UID" = 0 ]; then chown -R "$CM_USER" "$dir"; fi
 	CM_TMP=$dir as_user env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE -u PGOPTIONS \
 		PATH="$PG_BIN:$PATH" TMPDIR="$dir" PG_REGRESS="$PG_PGXS/src/test/regress/pg_regress" top_builddir="$dir" PG_TEST_PORT_DIR="$dir/portlock" \
 		TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" PERL_TEST_HARNESS_DUMP_TAP="$dump" \
 		CERTMGR_PEBBLE="$dir/$(basename "$pebble")" CERTMGR_MOTO="${moto:-}" CERTMGR_ZLINT="${zlint:-}" CERTMGR_TEST_DIR="$dir" \
+		CERTMGR_STEP_CA="$dir/peer-step-ca" CERTMGR_CADDY="$dir/peer-caddy" CERTMGR_OPENBAO="$dir/peer-openbao" \
 		timeout -k 20 "$LIMIT" prove --timer -j "${CERTMGR_JOBS:-2}" -I "$PG_PGXS/src/test/perl" -I "$dir/test/tap/lib" "${files[@]}" 2>&1 || code=$?
 	ok=$(find "$dump" -type f -exec cat {} + | count '^ok ')
 	bad=$(find "$dump" -type f -exec cat {} + | sed '/# *TODO/d' | count '^not ok ')

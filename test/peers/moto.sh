@@ -11,7 +11,8 @@ command=${1:-}
 dir=${2:-}
 
 build() {
-	local base=${CERTMGR_PEERS_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/certmgr} python out
+	local base python out
+	base=$(peers_dir)
 	if [ -n "${CERTMGR_MOTO:-}" ]; then say "$CERTMGR_MOTO"; return 0; fi
 	python=$(find_python) || die 'there is no python3'
 	out=$base/moto-$VERSION-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

@@ -18,21 +18,9 @@ EAB_KEY=zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W
 
 # Path of the program; builds it if need be.
 program() {
-	local go dir out sum
 	if [ -n "${CERTMGR_PEBBLE:-}" ]; then say "$CERTMGR_PEBBLE"; return 0; fi
-	go=$(find_go)
-	if [ -n "$go" ]; then
-		dir=${CERTMGR_PEERS_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/certmgr}
-		sum=$(cat "$here"/pebble-serial/{main.go,go.mod,go.sum} | sha256sum)
-		out=$dir/pebble-serial-${sum:0:12}
-		if [ -x "$out" ] && [ -O "$out" ]; then say "$out"; return 0; fi
-		mkdir -p "$dir"
-		say 'building pebble-serial (once)' >&2
-		if (cd "$here/pebble-serial" && GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' "$go" build -o "$out.$$" . && mv "$out.$$" "$out") >&2; then
-			say "$out"; return 0
-		fi
-		say 'pebble-serial does not build here' >&2
-	fi
+	# 300 s: the modules are fetched as well.
+	go_program pebble-serial "$here/pebble-serial" . 300 && return 0
 	command -v pebble || die 'no Pebble: neither Go 1.24 with its modules nor the Debian package "pebble"'
 }
 
