@@ -57,12 +57,16 @@ my $one_line = q{replace(%s, E'\n', '|')};
 my @leaves = keep('certs', "SELECT name || E'\t' || " . sprintf($one_line, 'certmgr.certificate_pem(id)') . ' FROM corpus ORDER BY 1');
 my @roots = keep('certs', "SELECT name || E'\t' || " . sprintf($one_line, 'certmgr.ca_pem(name)') . q{ FROM certmgr.ca WHERE name LIKE 'root %' ORDER BY 1});
 my @ints = keep('certs', "SELECT 'issuing ' || name || E'\t' || " . sprintf($one_line, 'certmgr.ca_pem(name)') . q{ FROM certmgr.ca WHERE name NOT LIKE 'root %' ORDER BY 1});
-my @signers = keep('certs', "SELECT 'signer ' || certificate_id || E'\t' || " . sprintf($one_line, 'certmgr.certificate_pem(certificate_id)') . ' FROM certmgr.ocsp_signer ORDER BY 1');
+my @signers = keep('certs', "SELECT 'signer ' || a.name || E'\t' || " . sprintf($one_line, 'certmgr.certificate_pem(s.certificate_id)') . ' FROM certmgr.ocsp_signer s JOIN certmgr.ca a ON a.id = s.ca_id ORDER BY 1');
 my @certs = (@leaves, @roots, @ints, @signers);
 my @crls = keep('crls', q{SELECT format('%s %s %s %s', a.name, s.shard, CASE WHEN base_number IS NULL THEN 'full' ELSE 'delta' END, number) || E'\t-----BEGIN X509 CRL-----|' || replace(rtrim(encode(der, 'base64'), E'\n'), E'\n', '|') || '|-----END X509 CRL-----|'
 	FROM certmgr.crl l JOIN certmgr.crl_scope s ON s.id = l.scope_id JOIN certmgr.ca a ON a.id = s.ca_id ORDER BY 1});
-CertmgrTest::write_file("$dir/roots.pem", join '', map { CertmgrTest::slurp($_) } @roots);
-CertmgrTest::write_file("$dir/ints.pem", join '', map { CertmgrTest::slurp($_) } @ints);
+# ML-DSA (where libcrypto has it) is more than GnuTLS, Python and Java know today: those see the others.
+sub known { return grep { !/ML-DSA/ } @_; }
+CertmgrTest::write_file("$dir/roots_all.pem", join '', map { CertmgrTest::slurp($_) } @roots);
+CertmgrTest::write_file("$dir/ints_all.pem", join '', map { CertmgrTest::slurp($_) } @ints);
+CertmgrTest::write_file("$dir/roots.pem", join '', map { CertmgrTest::slurp($_) } known(@roots));
+CertmgrTest::write_file("$dir/ints.pem", join '', map { CertmgrTest::slurp($_) } known(@ints));
 cmp_ok(scalar @certs, '>=', 500, 'at least 500 certificates');
 cmp_ok(scalar @crls, '>=', 30, 'at least 30 CRLs');
 cmp_ok(scalar(grep { /delta/ } @crls), '>=', 9, 'among them deltas');
@@ -102,7 +106,7 @@ SKIP:
 # ---- OpenSSL ----
 
 {
-	my $said = output('openssl', 'verify', '-x509_strict', '-CAfile', "$dir/roots.pem", '-untrusted', "$dir/ints.pem", @certs);
+	my $said = output('openssl', 'verify', '-x509_strict', '-CAfile', "$dir/roots_all.pem", '-untrusted', "$dir/ints_all.pem", @certs);
 	my $ok = () = $said =~ /: OK$/mg;
 	is($ok, scalar @certs, 'openssl verify -x509_strict: all certificates') or diag(join "\n", (grep { !/: OK$/ } split /\n/, $said)[0 .. 30]);
 	my %all = (map { $_ => 1 } @crls);
@@ -131,7 +135,7 @@ for f; do
 	rm -f "$f.out" "$f.tmp"
 done
 END
-	my $said = output('sh', '-c', "cd '$dir' && printf '%s\\0' certs/*.pem crls/*.pem | xargs -0 -n 40 -P 2 sh ./gnutls.sh");
+	my $said = output('sh', '-c', "cd '$dir' && printf '%s\\0' certs/*.pem crls/*.pem | grep -zv ML-DSA | xargs -0 -n 40 -P 2 sh ./gnutls.sh");
 	no_failures($said, 'certtool: all certificates and CRLs');
 	lap('gnutls');
 }
@@ -166,7 +170,7 @@ sub bytes { my ($file) = @_; open my $f, '<:raw', $file or die "$file: $!"; loca
 		print $f pack 'H*', $hex[$i];
 		push @answers, "$a->{file}.resp";
 		close $f;
-		my $said = output('openssl', 'ocsp', @{ $a->{names} }, '-no_nonce', '-reqin', "$a->{file}.req", '-respin', "$a->{file}.resp", '-CAfile', "$dir/roots.pem", '-verify_other', $a->{issuer}, '-VAfile', $a->{issuer});
+		my $said = output('openssl', 'ocsp', @{ $a->{names} }, '-no_nonce', '-reqin', "$a->{file}.req", '-respin', "$a->{file}.resp", '-CAfile', "$dir/roots_all.pem", '-verify_other', $a->{issuer}, '-VAfile', $a->{issuer});
 		push @bad, "$a->{name}: $said" unless $said =~ /Response verify OK/ && $said =~ /bare_[^:]*: good/ && $said =~ /revoked_[^:]*: revoked/ && $said !~ /nonce/i;
 	}
 	is(join("\n", @bad), '', 'openssl ocsp: answers of every CA, with and without nonce');
@@ -182,7 +186,7 @@ sub bytes { my ($file) = @_; open my $f, '<:raw', $file or die "$file: $!"; loca
 	my $python = -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3';
 	my $said = output($python, "$lib/conformance.py", $dir);
 	no_failures($said, "Python's cryptography: all of it");
-	is_deeply([ $said =~ /^(?:certificates|crls|responses) (\d+) unsupported 0$/mg ], [ scalar @certs, scalar @crls, scalar @answers ], 'and it is all') or diag($said);
+	is_deeply([ $said =~ /^(?:certificates|crls|responses) (\d+)$/mg ], [ scalar known(@certs), scalar known(@crls), scalar known(@answers) ], 'and it is all') or diag($said);
 	lap('python');
 }
 
@@ -198,7 +202,7 @@ psql -XAtq -h %s -p %s -d postgres -c "SELECT encode(certmgr.ocsp_response(decod
 END
 	my $said = output('java', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', "$lib/Conformance.java", $dir, "sh $responder");
 	no_failures($said, 'Java: all of it');
-	like($said, qr/^certificates ${\ scalar @certs} crls ${\ scalar @crls}$/m, 'and it is all') or diag($said);
+	like($said, qr/^certificates ${\ scalar known(@certs)} crls ${\ scalar known(@crls)}$/m, 'and it is all') or diag($said);
 	is(join("\n", $said =~ /^(ocsp .*)$/mg), join("\n", map { ("ocsp good $_: good", "ocsp revoked $_: revoked") } 'with nonce', 'without nonce'), 'Java as OCSP client, with and without nonce') or diag($said);
 	lap('java');
 }

@@ -25,7 +25,8 @@ public class Conformance {
 	}
 
 	static File[] files(String dir) {
-		File[] out = new File(dir).listFiles();
+		/* Known from Java 24 on. */
+		File[] out = new File(dir).listFiles((d, name) -> !name.contains("ML-DSA"));
 		Arrays.sort(out);
 		return out;
 	}
