@@ -111,6 +111,30 @@ CALL certmgr.check_dns_provider('d', 'example.com');
 RESET ROLE;
 SELECT dns_provider, step FROM certmgr.dns_provider_check;
 
+-- another configuration; who gives it must know the credential
+SELECT certmgr.alter_dns_provider('m', '{"resolvers": ["192.0.2.53"]}');
+SELECT name, config FROM certmgr.dns_provider WHERE name = 'm';
+\set VERBOSITY default
+SELECT certmgr.create_dns_provider('r', 'rfc2136', '{"server": "192.0.2.53", "key_name": "k"}', 'c2VjcmV0') > 0 AS made;
+SELECT certmgr.create_dns_provider('r', 'manual');
+SELECT certmgr.alter_dns_provider('r', '{"server": "192.0.2.54", "key_name": "k"}');
+SELECT certmgr.alter_dns_provider('r', '{"key_name": "k"}', 'c2VjcmV0');
+SELECT certmgr.alter_dns_provider('r', '{"server": "192.0.2.54", "key_name": "k"}', 'c2VjcmV0');
+SELECT config ->> 'server' AS server FROM certmgr.dns_provider WHERE name = 'r';
+SELECT certmgr.alter_dns_provider('nobody', '{}');
+SELECT certmgr.alter_dns_provider(NULL, '{}');
+SELECT certmgr.alter_dns_provider('m', NULL);
+-- a provider's secret has a longer name
+BEGIN;
+SELECT certmgr.set_secret('r', 'c2VjcmV0');
+ROLLBACK;
+SELECT certmgr.set_dns_zone('example.com', 'r');
+SELECT certmgr.drop_dns_provider('r');
+SELECT certmgr.set_dns_zone('example.com', NULL);
+SELECT certmgr.drop_dns_provider('r');
+SET ROLE regress_certmgr_dns;
+SELECT certmgr.alter_dns_provider('m', '{}');
+RESET ROLE;
 SELECT certmgr.drop_dns_provider('d'), certmgr.drop_dns_provider('m');
 DROP SCHEMA dns_test CASCADE;
 DROP ROLE regress_certmgr_dns, regress_certmgr_dns_admin;

@@ -3,6 +3,9 @@
 CREATE FUNCTION certmgr.set_dns_zone(zone text, dns_provider text) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_set_dns_zone';
 COMMENT ON FUNCTION certmgr.set_dns_zone(text, text) IS
 	'lets this DNS provider write the TXT records in and below a zone, whatever CA asks for them; names in no such zone are written by the CA''s own provider. dns_provider NULL: not any more';
+CREATE FUNCTION certmgr.alter_dns_provider(name text, config jsonb, secret text DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_alter_dns_provider';
+COMMENT ON FUNCTION certmgr.alter_dns_provider(text, jsonb, text) IS
+	'replaces the configuration of a DNS provider, and its credential, which must be given again if it has one; what had failed with the former ones is tried at once. The credential alone: set_secret(''dns_provider:NAME'', ...)';
 CREATE FUNCTION certmgr.sweep_dns(dns_provider text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_sweep_dns';
 COMMENT ON FUNCTION certmgr.sweep_dns(text) IS
 	'makes the worker remove at once the TXT records that orders left behind (it tries by itself, for ever, with pauses). Returns how many there are';

@@ -38,6 +38,9 @@ CREATE VIEW certmgr.worker_status WITH (security_barrier) AS
 SELECT w.database, w.state, w.pid, w.next_due, w.failures,
 	   CASE WHEN w.state = 'backoff' THEN 'the worker failed; it is started again at ' || w.not_before::text || '; the reason is in the server log'
 			WHEN w.state = 'blocked' THEN 'the database or the extension is being dropped, renamed or copied'
+			WHEN w.state = 'mismatch' THEN 'the library that runs is of another version than the extension: ALTER EXTENSION certmgr UPDATE; then restart the server'
+			WHEN w.state = 'closed' THEN 'the database does not take connections (ALTER DATABASE ... ALLOW_CONNECTIONS, CONNECTION LIMIT), so no worker runs in it'
+			WHEN w.state = 'unknown' THEN 'a worker looks soon whether the extension is installed there'
 			WHEN w.state = 'idle' AND w.next_due = 'infinity' THEN 'nothing is scheduled'
 			WHEN w.state = 'idle' THEN 'starts by itself at ' || w.next_due::text END AS hint
   FROM certmgr.worker_slots() w
@@ -46,7 +49,7 @@ COMMENT ON VIEW certmgr.worker_status IS 'workers of all databases as the launch
 
 CREATE VIEW certmgr.health WITH (security_barrier) AS
 SELECT 'error' AS severity, 'master key' AS object, 'the master key cannot be read: ' || h.master_key AS finding,
-	   'see certmgr.master_key_file in README; SELECT certmgr.create_master_key(''/path/outside/PGDATA'') makes one' AS what_to_do
+	   'as a superuser, if there is none yet: SELECT certmgr.create_master_key(''/path/outside/PGDATA/master.key''); then ALTER SYSTEM SET certmgr.master_key_file = ''/path/outside/PGDATA/master.key''; SELECT pg_reload_conf();' AS what_to_do
   FROM certmgr.server_status() h WHERE h.master_key <> 'ok'
 UNION ALL
 SELECT 'warning', 'worker', 'the library is not preloaded, so no worker runs',
@@ -59,11 +62,14 @@ UNION ALL
 SELECT 'error', 'worker', 'the worker of this database failed ' || w.failures || ' times in a row', 'read the server log'
   FROM certmgr.worker_slots() w WHERE w.database = pg_catalog.current_database() AND w.state = 'backoff'
 UNION ALL
-SELECT 'error', 'ca ' || a.name, COALESCE(a.last_error, a.status_message), 'the worker tries again by itself; see certmgr.ca and certmgr.acme_account'
+SELECT 'error', 'ca ' || a.name, COALESCE(a.last_error, a.status_message), 
+	   CASE WHEN EXISTS (SELECT FROM certmgr.acme_account k WHERE k.ca_id = a.id AND k.state = 'needs_human') THEN 'a person has to act as the finding says; orders wait and go on by themselves then'
+			WHEN a.type = 'acme' THEN 'the worker tries again by itself; SELECT * FROM certmgr.acme_ca_status'
+			ELSE 'the worker tries again by itself; SELECT name, last_error, last_error_at FROM certmgr.ca' END
   FROM certmgr.ca a WHERE a.last_error IS NOT NULL AND a.state <> 'disabled'
 UNION ALL
 SELECT 'warning', 'ca ' || a.name, 'pending: ' || COALESCE(a.status_message, 'not ready yet'),
-	   CASE a.type WHEN 'private' THEN 'SELECT certmgr.ca_csr(' || pg_catalog.quote_literal(a.name) || '); then certmgr.install_ca_certificate()' ELSE 'wait, or read certmgr.acme_account' END
+	   CASE a.type WHEN 'private' THEN 'SELECT certmgr.ca_csr(' || pg_catalog.quote_literal(a.name) || '); then certmgr.install_ca_certificate()' ELSE 'the worker registers an account; SELECT * FROM certmgr.acme_ca_status' END
   FROM certmgr.ca a WHERE a.state = 'pending' AND a.last_error IS NULL
 UNION ALL
 SELECT CASE WHEN l.next_update < pg_catalog.now() THEN 'error' ELSE 'warning' END, 'crl of ' || l.ca, 'nextUpdate is ' || l.next_update::text,
@@ -72,10 +78,11 @@ SELECT CASE WHEN l.next_update < pg_catalog.now() THEN 'error' ELSE 'warning' EN
 UNION ALL
 (SELECT 'error', 'certificate ' || c.id, 'failed: ' || COALESCE(c.status_message, ''), 'mend the cause, then SELECT certmgr.renew(' || c.id || ');'
   FROM certmgr.certificate c WHERE c.state = 'failed' AND c.created_at > pg_catalog.now() - interval '7 days'
+   AND NOT EXISTS (SELECT FROM certmgr.certificate r WHERE r.subscriber_id = c.subscriber_id AND r.renewed_from = c.id AND r.state IN ('pending', 'issued', 'revoked'))
  ORDER BY c.created_at DESC LIMIT 100)
 UNION ALL
-(SELECT 'warning', 'order ' || j.target_id, 'has failed ' || j.attempt || ' times: ' || COALESCE(j.last_error, ''), 'next attempt at ' || j.due_at::text || '; SELECT * FROM certmgr.order_status'
-  FROM certmgr_private.job j WHERE j.attempt > 0 AND j.last_error IS NOT NULL AND j.kind = 'acme_order' ORDER BY j.due_at LIMIT 100)
+(SELECT 'warning', 'order ' || j.target_id, 'has failed ' || j.attempt || ' times: ' || COALESCE(j.last_error, ''), 'next attempt at ' || j.due_at::text || '; SELECT * FROM certmgr.explain_order(' || o.certificate_id || ');'
+  FROM certmgr_private.job j JOIN certmgr.acme_order o ON o.id = j.target_id WHERE j.attempt > 0 AND j.last_error IS NOT NULL AND j.kind = 'acme_order' ORDER BY j.due_at LIMIT 100)
 UNION ALL
 (SELECT 'warning', 'certificate ' || c.id, 'renewal failed ' || c.renew_attempts || ' times: ' || COALESCE(c.status_message, ''), 'next attempt at ' || c.renew_at::text
   FROM certmgr.certificate c WHERE c.renew_at IS NOT NULL AND c.renew_attempts > 0 ORDER BY c.renew_at LIMIT 100)

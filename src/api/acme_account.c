@@ -20,10 +20,12 @@
 #include "store/audit.h"
 #include "store/ca.h"
 #include "store/dns_provider_row.h"
+#include "store/dns_record.h"
 #include "store/instance.h"
 #include "store/job.h"
 #include "store/key.h"
 #include "store/secret.h"
+#include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -286,7 +288,8 @@ certmgr_create_acme_ca(PG_FUNCTION_ARGS)
 	if (cm_ca_get(name, false) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("ca \"%s\" already exists", name)));
+				 errmsg("certificate authority \"%s\" already exists", name),
+				 errhint("SELECT certmgr.alter_acme_ca(%s, ...) changes an ACME CA; SELECT name, type, state FROM certmgr.ca lists all.", quote_literal_cstr(name))));
 	if (preset != NULL)
 		url = directory_of(preset, url);
 	initStringInfo(&config);
@@ -427,6 +430,8 @@ certmgr_alter_acme_ca(PG_FUNCTION_ARGS)
 	else if (eab.algorithm != NULL)
 		cm_acme_account_set_eab(account->id, account->eab_kid, eab.algorithm, account->eab_secret_id);
 	hurry(account);
+	if (provider_name != NULL)
+		cm_dns_record_retry();
 	cm_audit(actor, "alter", "ca", account->ca_id, NULL);
 	cm_owner_leave(&scope);
 	PG_RETURN_VOID();

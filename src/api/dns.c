@@ -68,6 +68,7 @@ certmgr_set_dns_zone(PG_FUNCTION_ARGS)
 	provider_id = provider_id_of(provider_name);
 	if (cm_dns_zone_set(zone, provider_id))
 		cm_audit(actor, provider_id != 0 ? "map" : "unmap", "dns_zone", provider_id, NULL);
+	cm_dns_record_retry();
 	cm_owner_leave(&scope);
 	PG_RETURN_VOID();
 }

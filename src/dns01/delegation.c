@@ -149,7 +149,10 @@ ask_soa(Walk *walk)
 		return;
 	}
 	if (walk->suffix == NULL)
+	{
 		cm_fail(&st, CM_NETWORK, "no zone of \"%.150s\" can be found", walk->name);
+		cm_fail_detail(&st, "No resolver knows one; \"resolvers\" or \"nameservers\" in the provider's configuration say who does.");
+	}
 	else if (cm_dns01_lookup(walk->loop, &walk->resolvers, walk->suffix, "SOA", on_soa, walk, &st))
 		return;
 	give_up(walk, &st);

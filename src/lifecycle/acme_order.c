@@ -91,7 +91,7 @@ cm_acme_order_prepare(CmWork *work)
 		return CM_FATE_RELEASED;
 	if (strcmp(work->account->state, "valid") != 0 || work->account->url == NULL)
 	{
-		cm_acme_certificate_message(work->order->certificate_id, psprintf("waits until the account at CA \"%s\" is registered; see certmgr.acme_account", work->account->ca_name));
+		cm_acme_certificate_message(work->order->certificate_id, psprintf("waits until the account at CA \"%s\" is registered; see certmgr.acme_ca_status", work->account->ca_name));
 		return cm_work_again(work, MINUTE_MS / 2, true);
 	}
 	/* While the account's key changes nothing may be signed with either. */

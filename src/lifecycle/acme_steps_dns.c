@@ -168,6 +168,28 @@ ask(CmWork *work, CmDnsRecordRow *records, int count, CmOpKind kind, CmStatus *s
 	return true;
 }
 
+/* The records of the order. Those that were never written go to the provider that is responsible now: a person may have put another one in its place. */
+static CmDnsRecordRow *
+records_to_write(CmWork *work, int *count)
+{
+	CmDnsRecordRow *records = cm_dns_record_list(work->order->id, count);
+	bool		changed = false;
+
+	for (int i = 0; i < *count; i++)
+	{
+		int64		provider_id;
+
+		if (records[i].zone != NULL || !is(records[i].state, "planned"))
+			continue;
+		provider_id = cm_dns_zone_provider(records[i].name, work->account->dns_provider_id);
+		if (provider_id == 0 || provider_id == records[i].provider_id)
+			continue;
+		cm_dns_record_set_provider(records[i].id, provider_id);
+		changed = true;
+	}
+	return changed ? cm_dns_record_list(work->order->id, count) : records;
+}
+
 CmFate
 cm_step_present_prepare(CmWork *work)
 {
@@ -175,7 +197,7 @@ cm_step_present_prepare(CmWork *work)
 	int			count;
 	int			planned = 0;
 	int			busy = 0;
-	CmDnsRecordRow *records = cm_dns_record_list(work->order->id, &count);
+	CmDnsRecordRow *records = records_to_write(work, &count);
 
 	for (int i = 0; i < count; i++)
 	{

@@ -237,7 +237,7 @@ start(CmDns *dns, bool trusted, CmStatus *st)
 	if (!trusted && !cm_loop_address_allowed(dns->loop, (const struct sockaddr *) &dns->server))
 	{
 		cm_fail(st, CM_POLICY, "address %s is not allowed", dns->server_text);
-		return cm_fail_detail(st, "It is not a public address and in none of the allowed networks.");
+		return cm_fail_detail(st, "It is not a public address and in none of certmgr.allowed_networks.");
 	}
 	dns->deadline = cm_monotonic_ms() + dns->timeout_ms;
 	dns->interval = RETRANSMIT_MS;

@@ -53,7 +53,7 @@ explain_connect(CmHttp *http, CmStatus *st)
 	if (http->denied[0] != '\0')
 	{
 		cm_fail(st, CM_POLICY, "address %s of \"%s\" is not allowed", http->denied, http->host);
-		return cm_fail_detail(st, "It is not a public address and in none of the allowed networks.");
+		return cm_fail_detail(st, "It is not a public address and in none of certmgr.allowed_networks.");
 	}
 	if (http->no_fd)
 		return cm_fail(st, CM_LIMIT, "no file descriptor is free for a connection to \"%s\"", http->host);
@@ -63,6 +63,13 @@ explain_connect(CmHttp *http, CmStatus *st)
 	if (error != 0)
 		return cm_fail(st, CM_NETWORK, "could not connect to \"%s\": %s", http->host, strerror((int) error));
 	return cm_fail(st, CM_NETWORK, "could not connect to \"%s\"", http->host);
+}
+
+static bool
+root_unknown(long verify)
+{
+	return verify == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || verify == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+		verify == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || verify == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 }
 
 static bool
@@ -79,7 +86,8 @@ explain_trust(CmHttp *http, CmStatus *st)
 	if (verify == X509_V_OK || verify == X509_V_ERR_UNSPECIFIED)
 		return cm_fail(st, CM_NETWORK, "TLS certificate of \"%s\" is of another host", http->host);
 	cm_fail(st, CM_NETWORK, "TLS certificate of \"%s\" is not trusted", http->host);
-	cm_fail_detail(st, "The verification said: %s.", X509_verify_cert_error_string(verify));
+	cm_fail_detail(st, "The verification said: %s.%s", X509_verify_cert_error_string(verify),
+				   root_unknown(verify) ? " A root that is not public goes into trust_anchors." : "");
 	return false;
 }
 

@@ -88,7 +88,8 @@ cm_ca_insert(const char *name, const char *type, const char *state, int64 parent
 	if (rows.count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("certificate authority \"%s\" already exists", name)));
+				 errmsg("certificate authority \"%s\" already exists", name),
+				 errhint("SELECT name, type, state FROM certmgr.ca lists them.")));
 	return cm_rows_int64(&rows, 0, 0);
 }
 

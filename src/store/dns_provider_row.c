@@ -70,6 +70,14 @@ cm_dns_provider_in_use(int64 id)
 }
 
 void
+cm_dns_provider_set_config(int64 id, const char *config)
+{
+	static CmQuery set = {"UPDATE certmgr.dns_provider SET config = $2::pg_catalog.jsonb WHERE id = $1", 2, {INT8OID, TEXTOID}};
+
+	cm_query(&set, (Datum[]) {Int64GetDatum(id), cm_datum_text(config)}, NULL);
+}
+
+void
 cm_dns_provider_set_secret(int64 id, int64 secret_id)
 {
 	static CmQuery set = {"UPDATE certmgr.dns_provider SET secret_id = $2 WHERE id = $1", 2, {INT8OID, INT8OID}};

@@ -19,6 +19,7 @@ extern CmDnsProviderRow *cm_dns_provider_get_by_id(int64 id);
 extern int64 cm_dns_provider_insert(const char *name, const char *type, const char *config, int64 secret_id);
 /* What keeps it from being dropped, in words; NULL: nothing. */
 extern char *cm_dns_provider_in_use(int64 id);
+extern void cm_dns_provider_set_config(int64 id, const char *config);
 extern void cm_dns_provider_set_secret(int64 id, int64 secret_id);
 extern void cm_dns_provider_delete(int64 id);
 

@@ -92,6 +92,18 @@ cm_dns_record_set_target(int64 order_id, const char *name, const char *target, i
 }
 
 void
+cm_dns_record_set_provider(int64 id, int64 provider_id)
+{
+	static CmQuery set = {
+		"UPDATE certmgr.dns_record SET dns_provider_id = $2, followed = false, changed_at = pg_catalog.now()"
+		" WHERE id = $1 AND state = 'planned' AND zone IS NULL",
+		2, {INT8OID, INT8OID}};
+
+	cm_dns_record_lock();
+	cm_query(&set, (Datum[]) {Int64GetDatum(id), Int64GetDatum(provider_id)}, NULL);
+}
+
+void
 cm_dns_record_set_zone(int64 order_id, int64 provider_id, const char *name, const char *zone, const char *zone_id)
 {
 	static CmQuery set = {
@@ -171,4 +183,18 @@ cm_dns_record_sweep(int64 provider_id)
 
 	cm_wake_at_commit();
 	return cm_rows_int64(&rows, 0, 0);
+}
+
+void
+cm_dns_record_retry(void)
+{
+	/* Only steps that ask the provider: a CA's Retry-After is kept. Rows are taken in one order, as two sessions may do this. */
+	static CmQuery orders = {
+		"WITH late AS (SELECT j.id FROM certmgr_private.job j JOIN certmgr.acme_order o ON o.id = j.target_id"
+		" WHERE j.kind = 'acme_order' AND j.attempt > 0 AND j.lease_until IS NULL AND o.step IN ('present', 'confirm', 'propagate') ORDER BY j.id FOR UPDATE OF j)"
+		" UPDATE certmgr_private.job SET due_at = LEAST(due_at, pg_catalog.clock_timestamp()) FROM late WHERE job.id = late.id",
+		0, {0}};
+
+	cm_query(&orders, NULL, NULL);
+	(void) cm_dns_record_sweep(0);
 }

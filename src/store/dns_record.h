@@ -37,6 +37,8 @@ extern CmDnsRecordRow *cm_dns_record_list(int64 order_id, int *count);
  * through more than so many names; the record is where it began.
  */
 extern bool cm_dns_record_set_target(int64 order_id, const char *name, const char *target, int64 provider_id, int hops_max);
+/* Another provider writes it from now on: of a record that was never written. Takes the lock. */
+extern void cm_dns_record_set_provider(int64 id, int64 provider_id);
 /* zone_id "": the provider has none. */
 extern void cm_dns_record_set_zone(int64 order_id, int64 provider_id, const char *name, const char *zone, const char *zone_id);
 extern void cm_dns_record_set_state(int64 id, const char *state);
@@ -53,5 +55,7 @@ extern void cm_dns_record_set_error(int64 id, const char *error);
 extern bool cm_dns_record_release(const CmDnsRecordRow *record);
 /* Makes a clean-up due for every order that is over and has records left. provider 0: of all. Returns how many records. */
 extern int64 cm_dns_record_sweep(int64 provider_id);
+/* What failed at a provider is tried at once, orders and clean-ups alike, now that a person has changed something. */
+extern void cm_dns_record_retry(void);
 
 #endif

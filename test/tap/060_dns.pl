@@ -101,6 +101,24 @@ clean('two zones');
 is(CertmgrTest::txt_records($dns, 'example.test'), $foreign, "the other client's record is untouched");
 is(CertmgrTest::txt_records($dns, 'other.test'), '', 'nothing is left in the other zone');
 
+# ---- a person mends what an order waits for: another provider, its credential ----
+
+sql(qq{
+	SELECT certmgr.create_dns_provider('blind', 'rfc2136', '{"server": "$dns->{DNS_SERVER}", "key_name": "$dns->{TSIG_KEY}", "resolvers": ["127.0.0.1:1"]}', '$dns->{TSIG_SECRET}');
+	SELECT certmgr.create_dns_provider('wrong', 'rfc2136', '} . config('example.test', $dns->{DNS_SERVER}) . qq{', 'd3Jvbmc=');
+	SELECT certmgr.alter_acme_ca('pebble', dns_provider => 'blind');
+});
+my $mended = issue('pebble', 'mended.example.test');
+says($mended, qr/can be found|127\.0\.0\.1:1/, 'nobody knows the zone');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', dns_provider => 'wrong')});
+says($mended, qr/BADSIG/, 'what was never written goes to the new provider');
+# Attempts double to minutes: the order goes on because it is woken.
+sql(qq{UPDATE certmgr_private.job SET due_at = now() + interval '1 hour' WHERE kind = 'acme_order' AND lease_until IS NULL;
+	SELECT certmgr.set_secret('dns_provider:wrong', '$dns->{TSIG_SECRET}')});
+issued($mended, 'the right credential is tried at once');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', dns_provider => 'bind')});
+clean('a provider that was mended');
+
 # ---- delegations ----
 
 issued(issue('pebble', 'deleg.example.test', '*.deleg.example.test'), 'a delegation over two CNAMEs into another provider\'s zone');
