@@ -20,6 +20,7 @@
 #include "store/dns_provider_row.h"
 #include "store/job.h"
 #include "utils/timestamp.h"
+#include "worker/shmem.h"
 
 PG_FUNCTION_INFO_V1(certmgr_check_dns_provider);
 
@@ -121,7 +122,8 @@ certmgr_check_dns_provider(PG_FUNCTION_ARGS)
 				(errcode(CM_ERRCODE_NOT_READY),
 				 errmsg("the check of dns provider \"%s\" is not finished yet", name),
 				 errdetail("%s", l.message),
-				 errhint("It goes on in the background: SELECT * FROM certmgr.dns_provider_check;")));
+				 cm_worker_preloaded() ? errhint("It goes on in the background: SELECT * FROM certmgr.dns_provider_check;") :
+				 errhint("No worker runs: CALL certmgr.work(); then SELECT * FROM certmgr.dns_provider_check;")));
 	values[0] = BoolGetDatum(l.ok);
 	values[1] = CStringGetTextDatum(l.message);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));

@@ -128,7 +128,9 @@ cm_wait_certificate(int64 id, int64 timeout_ms)
 				(errcode(CM_ERRCODE_NOT_READY),
 				 errmsg("certificate %lld is not issued yet", (long long) id),
 				 errdetail("%s", l.message),
-				 errhint("It goes on in the background: SELECT * FROM certmgr.order_status WHERE certificate = %lld;", (long long) id)));
+				 cm_worker_preloaded() ?
+				 errhint("It goes on in the background: SELECT * FROM certmgr.order_status WHERE certificate = %lld;", (long long) id) :
+				 errhint("No worker runs: CALL certmgr.work(); then SELECT * FROM certmgr.order_status WHERE certificate = %lld;", (long long) id)));
 	return l.state;
 }
 
