@@ -88,6 +88,8 @@ SKIP:
 	my %sources = map { $_ => 1 } split ' ', $listed;
 	is(join(' ', grep { !$sources{$_} } qw(RFC5280 RFC3279 RFC5480 Community)), '', 'zlint has the lints that are wanted');
 	my @options = ('-excludeSources', join(',', grep { !/^(RFC\d+|Community)$/ } sort keys %sources));
+	# Of the CA/Browser Forum, which allows no holds; zlint 3.6.2 asks it of CRLs whatever is excluded.
+	my %excepted = (e_cab_crl_has_valid_reason_code => 1);
 	# It does find something where there is something.
 	output('openssl', 'req', '-x509', '-new', '-key', "$dir/ec.key", '-set_serial', '1', '-days', '1', '-out', "$dir/bad.pem", '-config',
 		CertmgrTest::write_file("$dir/bad.cnf", "[req]\ndistinguished_name=dn\nprompt=no\nx509_extensions=v3\n[dn]\nCN=Bad\n[v3]\nbasicConstraints=CA:TRUE\n"));
@@ -103,6 +105,7 @@ SKIP:
 		{
 			push @{ $found{$1} }, basename($files[$i]) while $lines[$i] =~ /"(\w+)":\{"result":"(?:error|fatal)"/g;
 		}
+		delete @found{ keys %excepted };
 		is(join("\n", map { "$_: " . scalar(@{ $found{$_} }) . " times, as in $found{$_}[0]" } sort keys %found), '', "zlint has no error over all $name");
 	}
 	lap('zlint');
