@@ -13,6 +13,7 @@
 #include "lifecycle/revoke.h"
 #include "pg/error.h"
 #include "pg/wake.h"
+#include "store/acme_order.h"
 #include "store/audit.h"
 #include "store/certificate_row.h"
 #include "store/crl.h"
@@ -172,8 +173,10 @@ cm_unhold(int64 certificate_id, const char *actor)
 void
 cm_cancel(int64 certificate_id, const char *actor)
 {
-	CmCertificateRow *row = lock_certificate(certificate_id);
+	CmCertificateRow *row;
 
+	cm_acme_order_lock(certificate_id);
+	row = lock_certificate(certificate_id);
 	if (strcmp(row->state, "cancelled") == 0)
 		return;
 	if (strcmp(row->state, "pending") != 0)

@@ -167,6 +167,20 @@ cm_acme_order_save(CmAcmeOrderRow *order)
 	order->changed = false;
 }
 
+void
+cm_acme_order_lock(int64 certificate_id)
+{
+	static CmQuery jobs = {
+		"SELECT FROM certmgr_private.job j JOIN certmgr.acme_order o ON j.kind IN ('acme_order', 'acme_cleanup') AND j.target_id = o.id"
+		" WHERE o.certificate_id = $1 ORDER BY j.id FOR UPDATE OF j",
+		1, {INT8OID}};
+	static CmQuery orders = {"SELECT FROM certmgr.acme_order WHERE certificate_id = $1 ORDER BY id FOR UPDATE", 1, {INT8OID}};
+	Datum		arg = Int64GetDatum(certificate_id);
+
+	(void) cm_query(&jobs, &arg, NULL);
+	(void) cm_query(&orders, &arg, NULL);
+}
+
 int64
 cm_acme_order_cancel(int64 certificate_id)
 {

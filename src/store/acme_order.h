@@ -59,6 +59,8 @@ extern void cm_acme_order_forget(CmAcmeOrderRow *order);
 extern void cm_acme_order_end(CmAcmeOrderRow *order, const char *step, const char *problem);
 extern void cm_acme_order_save(CmAcmeOrderRow *order);
 
+/* Locks the orders of a certificate as the worker does, job first: who changes order and certificate calls it before locking the certificate. */
+extern void cm_acme_order_lock(int64 certificate_id);
 /* Live orders of a certificate are ended as failed; returns the id of the last one, 0 when there is none. */
 extern int64 cm_acme_order_cancel(int64 certificate_id);
 /* An older order of the account for the same names that is not over; its certificate, or 0. */
