@@ -13,7 +13,9 @@ typedef enum CmAccess
 	CM_ACCESS_KEY				/* the private key: admins and the owner */
 } CmAccess;
 
-/* Reads the certificate as the owner of the extension, asks whether the caller may, and throws. Call it before cm_owner_enter; nothing is locked. */
+/* Asks whether the caller may, and throws. Call it before cm_owner_enter; nothing is locked. */
+extern void cm_access_check(int64 id, CmAccess access);
+/* The same, and the certificate, read as the owner of the extension. */
 extern CmCertificateRow *cm_access_certificate(int64 id, CmAccess access);
 
 #endif

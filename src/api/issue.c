@@ -85,7 +85,7 @@ certmgr_renew(PG_FUNCTION_ARGS)
 	cm_arg_not_null(fcinfo, 0, "certificate");
 	cm_arg_not_null(fcinfo, 1, "key");
 	/* To somebody who may not see it it does not exist; who sees it is told what he lacks. */
-	(void) cm_access_certificate(PG_GETARG_INT64(0), CM_ACCESS_READ);
+	cm_access_check(PG_GETARG_INT64(0), CM_ACCESS_READ);
 	id = cm_renew(PG_GETARG_INT64(0), cm_arg_text(fcinfo, 1), cm_arg_text(fcinfo, 2));
 	call_end(context, old);
 	PG_RETURN_INT64(id);

@@ -47,7 +47,7 @@ certmgr_revoke(PG_FUNCTION_ARGS)
 	CmRevocation revocation = revocation_of(fcinfo, 1);
 
 	cm_arg_not_null(fcinfo, 0, "certificate");
-	(void) cm_access_certificate(PG_GETARG_INT64(0), CM_ACCESS_USE);
+	cm_access_check(PG_GETARG_INT64(0), CM_ACCESS_USE);
 	PG_RETURN_TIMESTAMPTZ(revoke_as_owner(PG_GETARG_INT64(0), &revocation));
 }
 
@@ -80,7 +80,7 @@ certmgr_revoke_many(PG_FUNCTION_ARGS)
 static int64
 revoke_found(int64 id, const CmRevocation *revocation)
 {
-	(void) cm_access_certificate(id, CM_ACCESS_USE);
+	cm_access_check(id, CM_ACCESS_USE);
 	(void) revoke_as_owner(id, revocation);
 	return id;
 }
@@ -138,7 +138,7 @@ certmgr_unhold(PG_FUNCTION_ARGS)
 	CmOwnerScope scope;
 	bool		released;
 
-	(void) cm_access_certificate(PG_GETARG_INT64(0), CM_ACCESS_USE);
+	cm_access_check(PG_GETARG_INT64(0), CM_ACCESS_USE);
 	cm_owner_enter(&scope);
 	released = cm_unhold(PG_GETARG_INT64(0), actor);
 	cm_owner_leave(&scope);
@@ -151,7 +151,7 @@ certmgr_cancel(PG_FUNCTION_ARGS)
 	char	   *actor = cm_caller_name();
 	CmOwnerScope scope;
 
-	(void) cm_access_certificate(PG_GETARG_INT64(0), CM_ACCESS_USE);
+	cm_access_check(PG_GETARG_INT64(0), CM_ACCESS_USE);
 	cm_owner_enter(&scope);
 	cm_cancel(PG_GETARG_INT64(0), actor);
 	cm_owner_leave(&scope);

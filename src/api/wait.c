@@ -152,7 +152,7 @@ certmgr_wait(PG_FUNCTION_ARGS)
 
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	(void) cm_access_certificate(id, CM_ACCESS_USE);
+	cm_access_check(id, CM_ACCESS_USE);
 	cm_tx_in_procedure(true);
 	PG_TRY();
 	{

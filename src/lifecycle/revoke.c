@@ -115,10 +115,17 @@ is_on_hold(const CmCertificateRow *row)
 TimestampTz
 cm_revoke(int64 certificate_id, const CmRevocation *revocation)
 {
-	CmCertificateRow *row = lock_certificate(certificate_id);
-	bool		hold = is_on_hold(row);
+	CmCertificateRow *row;
+	bool		hold;
 	bool		external;
 
+	if (cm_revocation_put_ordinary(certificate_id, revocation))
+	{
+		cm_wake_at_commit();
+		return revocation->at;
+	}
+	row = lock_certificate(certificate_id);
+	hold = is_on_hold(row);
 	/* A hold may become final. */
 	if (strcmp(row->state, "revoked") == 0 && (!hold || strcmp(revocation->reason, "certificateHold") == 0))
 		return row->revoked_at;

@@ -12,15 +12,34 @@
 #include "store/certificate_row.h"
 #include "utils/timestamp.h"
 
+/* Of a certificate c and its subscriber s. */
+#define ROW_OWNER "CASE WHEN c.subscriber_id IS NULL AND c.template_id IS NOT NULL THEN c.requested_by ELSE s.owner END"
+
 #define ROW_COLUMNS \
 	"SELECT c.id, c.ca_id, c.issuer_id, c.subscriber_id, c.state, c.source, c.subject, c.key_algorithm, c.status_message, c.not_after," \
 	" c.revoked_at, c.revocation_reason, a.name, a.type, s.name," \
-	" CASE WHEN c.subscriber_id IS NULL AND c.template_id IS NOT NULL THEN c.requested_by ELSE s.owner END, b.der, b.chain, b.spki, b.sealed_key, c.shard" \
+	" " ROW_OWNER ", b.der, b.chain, b.spki, b.sealed_key, c.shard" \
 	" FROM certmgr.certificate c" \
 	" LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id" \
 	" LEFT JOIN certmgr.ca a ON a.id = c.ca_id" \
 	" LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id" \
 	" WHERE c.id = $1"
+
+bool
+cm_certificate_row_access(int64 id, CmCertificateAccess *out)
+{
+	static CmQuery query = {
+		"SELECT c.source, " ROW_OWNER " FROM certmgr.certificate c LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id WHERE c.id = $1",
+		1, {INT8OID}
+	};
+	CmRows		rows = cm_query(&query, (Datum[]) {Int64GetDatum(id)}, NULL);
+
+	if (rows.count == 0)
+		return false;
+	out->source = cm_rows_text(&rows, 0, 0);
+	out->owner = cm_rows_text(&rows, 0, 1);
+	return true;
+}
 
 CmCertificateRow *
 cm_certificate_row_get(int64 id, bool lock)

@@ -36,6 +36,14 @@ typedef struct CmCertificateRow
 	CmSlice		sealed_key;
 } CmCertificateRow;
 
+/* Who may do what with a certificate depends on this. */
+typedef struct CmCertificateAccess
+{
+	char	   *source;
+	char	   *owner;			/* role, or NULL */
+} CmCertificateAccess;
+
+extern bool cm_certificate_row_access(int64 id, CmCertificateAccess *out);
 /* NULL when there is none. lock: FOR UPDATE on the certificate. */
 extern CmCertificateRow *cm_certificate_row_get(int64 id, bool lock);
 extern void cm_certificate_row_cancel(int64 id, const char *status_message);

@@ -23,6 +23,27 @@ cm_revocation_put(int64 id, const CmRevocation *revocation, const char *status_m
 	(void) cm_query(&query, args, (bool[]) {false, false, false, revocation->invalid_since == 0, status_message == NULL});
 }
 
+bool
+cm_revocation_put_ordinary(int64 id, const CmRevocation *revocation)
+{
+	/* The update looks at the row again once it has the lock: who comes second finds it revoked. */
+	static CmQuery query = {
+		"WITH r AS (UPDATE certmgr.certificate c SET state = 'revoked', revoked_at = $2, revocation_reason = $3, invalid_since = $4, renew_at = NULL, status_message = NULL"
+		" WHERE c.id = $1 AND c.state = 'issued' AND c.not_after >= $2 AND c.source <> 'ca' AND (SELECT a.type FROM certmgr.ca a WHERE a.id = c.ca_id) = 'private'"
+		" RETURNING c.ca_id, c.shard, c.subscriber_id),"
+		" h AS (INSERT INTO certmgr_private.crl_change (ca_id, shard, event, certificate_id, subscriber_id)"
+		" SELECT r.ca_id, r.shard, 'revoked', $1, r.subscriber_id FROM r)"
+		" INSERT INTO certmgr.audit_event (at, actor, action, object_type, object_id, detail)"
+		" SELECT $5, $6, 'revoke', 'certificate', $1, pg_catalog.jsonb_build_object('reason', $3) FROM r",
+		6, {INT8OID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
+	};
+
+	return cm_query(&query, (Datum[]) {Int64GetDatum(id), TimestampTzGetDatum(revocation->at), cm_datum_text(revocation->reason),
+									   TimestampTzGetDatum(revocation->invalid_since), TimestampTzGetDatum(GetCurrentTimestamp()),
+									   cm_datum_text(revocation->actor)},
+					(bool[]) {false, false, false, revocation->invalid_since == 0, false, false}).count > 0;
+}
+
 void
 cm_revocation_release(int64 id)
 {

@@ -16,6 +16,12 @@ typedef struct CmRevocation
 	const char *actor;
 } CmRevocation;
 
+/*
+ * The usual case in one statement: a certificate that a private CA issued and
+ * that is in force is revoked, with its audit row and the change for the CRL.
+ * False: it is not such a one, and nothing was done.
+ */
+extern bool cm_revocation_put_ordinary(int64 id, const CmRevocation *revocation);
 extern void cm_revocation_put(int64 id, const CmRevocation *revocation, const char *status_message);
 /* It is valid again; renewed on time, unless it has a successor or its subscriber does not want it. */
 extern void cm_revocation_release(int64 id);

@@ -295,10 +295,11 @@ wait_time(const CmEngine *engine, long max_wait_ms)
 
 	if (engine->finished != NULL)
 		return 0;
+	/* Whatever our caller does next waits for that look. */
+	if (engine->look)
+		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), TimestampTzPlusMilliseconds(engine->looked_at, LOOK_PAUSE_MS + 1));
 	if (timer >= 0)
 		ms = Min(ms, timer);
-	if (engine->look)
-		ms = Min(ms, LOOK_PAUSE_MS);
 	if (engine->next_due != DT_NOEND && engine->in_flight < cm_guc_max_orders)
 		ms = Min(ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), engine->next_due));
 	return (long) Max(ms, 0);
@@ -312,7 +313,8 @@ cm_engine_wait(CmEngine *engine, long max_wait_ms)
 
 	if (wait_event == 0)
 		wait_event = cm_wait_event_new("CertmgrEngine");
-	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT | WL_SOCKET_READABLE,
+	/* Once a look is wanted nobody needs to wake us for it again: thousands a second would. Signals wait for these milliseconds too. */
+	events = WaitLatchOrSocket(MyLatch, (engine->look ? 0 : WL_LATCH_SET) | WL_EXIT_ON_PM_DEATH | WL_TIMEOUT | WL_SOCKET_READABLE,
 							   cm_loop_fd(engine->loop), wait_time(engine, max_wait_ms), wait_event);
 	if (events & WL_LATCH_SET)
 	{
