@@ -86,7 +86,13 @@ look() {
 			need gnutls-bin have certtool
 			need_zlint ;;
 		bench)
-			need openssl have openssl ;;
+			need openssl have openssl
+			need bind9 have named
+			need bind9-dnsutils eval 'command -v dig && command -v nsupdate'
+			need_pebble
+			need lego have lego
+			need certbot have certbot
+			need python3-certbot-dns-rfc2136 eval 'certbot plugins 2>/dev/null | grep -qw rfc2136' ;;
 	esac
 }
 
@@ -96,7 +102,7 @@ install() {
 	# Not local: the trap runs when this function is gone.
 	made=()
 	log=$(mktemp)
-	for server in named pdns_server knotd; do
+	for server in named pdns_server knotd certbot; do
 		if have $server >/dev/null; then were_here+=" $server "; fi
 	done
 	# shellcheck disable=SC2317,SC2329	# called by the trap
@@ -105,7 +111,7 @@ install() {
 	if [ ! -e $policy ]; then
 		made+=("$policy")
 		printf '%s\n' '#!/bin/sh' '# Temporary, made by test/packages.sh of certmgr: these are not to be started by their installation.' \
-			'case " $* " in *named*|*bind9*|*pdns*|*knot*|*postgresql*) exit 101 ;; esac' 'exit 0' >$policy
+			'case " $* " in *named*|*bind9*|*pdns*|*knot*|*postgresql*|*certbot*) exit 101 ;; esac' 'exit 0' >$policy
 		chmod 755 $policy
 	fi
 	# A drop-in is read after createcluster.conf. Whoever has PostgreSQL already has decided that for himself.
@@ -123,9 +129,9 @@ install() {
 		{ "${apt[@]}" update && "${go[@]}"; } >"$log" 2>&1 || { tail -n 25 "$log" >&2; die "apt could not install: $*"; }
 	fi
 	have systemctl >/dev/null || return 0
-	# Nobody asked for name servers that start with the machine.
-	for server in named:named pdns_server:pdns knotd:knot; do
-		if [[ $were_here != *" ${server%:*} "* ]] && have "${server%:*}" >/dev/null; then systemctl disable -q "${server#*:}.service" >/dev/null 2>&1 || true; fi
+	# Nobody asked for name servers that start with the machine, or for certbot's renewals.
+	for server in named:named.service pdns_server:pdns.service knotd:knot.service certbot:certbot.timer; do
+		if [[ $were_here != *" ${server%:*} "* ]] && have "${server%:*}" >/dev/null; then systemctl disable -q "${server#*:}" >/dev/null 2>&1 || true; fi
 	done
 }
 

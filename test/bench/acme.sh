@@ -1,7 +1,7 @@
 #!/bin/bash
 # acme.sh: speed of the ACME client against Pebble (its handlers one at a time; DNS-01 really validated by BIND) on a durable
-# scratch cluster. A line a figure: "figure NAME VALUE UNIT RATIO". The ratio is to lego or certbot in the same run where they
-# are installed (LEGO, CERTBOT: programs; default: from the PATH), "-" where not. Everything shares the cores.
+# scratch cluster. A line a figure: "figure NAME VALUE UNIT RATIO". The ratio is to lego, which like certbot is measured in the
+# same run (LEGO, CERTBOT: programs; default: from the PATH, where packages.sh puts them). Everything shares the cores.
 # BENCH_ORDERS (default 600): orders of one name in flight at once. BENCH_BUILT=1: do not build again (run.sh has).
 . "$(dirname "$0")/../lib.sh"
 
@@ -72,42 +72,55 @@ quantile() { one "SELECT 1000 * percentile_cont($1) WITHIN GROUP (ORDER BY extra
 # requests WHERE: that an order took, on average.
 requests() { one "SELECT count(*)::numeric / count(DISTINCT order_id) FROM certmgr.acme_exchange WHERE $1"; }
 
-# ---- rivals: one order after the other is all that a process of theirs does ----
+# ---- rivals: eight processes side by side, each with an account of its own, one order after the other ----
+rival_processes=8
+rival_orders=3
+# The order of number $2 of process $1.
+lego_order() {
+	RFC2136_NAMESERVER=$DNS_SERVER RFC2136_TSIG_ALGORITHM=hmac-sha256. RFC2136_TSIG_KEY=$TSIG_KEY RFC2136_TSIG_SECRET=$TSIG_SECRET RFC2136_POLLING_INTERVAL=1 \
+		LEGO_CA_CERTIFICATES=$ACME_TLS_CA "$lego" --accept-tos --email bench@example.test --server "$ACME_DIRECTORY" --path "$CM_TMP/lego/$1" --dns rfc2136 \
+		--dns.resolvers "$DNS_SERVER" --domains "lego$1-$2.example.test" run
+}
+certbot_order() {
+	REQUESTS_CA_BUNDLE=$ACME_TLS_CA "$certbot" certonly -n --agree-tos -m bench@example.test --server "$ACME_DIRECTORY" --config-dir "$CM_TMP/certbot/$1" \
+		--work-dir "$CM_TMP/certbot/$1" --logs-dir "$CM_TMP/certbot/$1" --dns-rfc2136 --dns-rfc2136-propagation-seconds 1 \
+		--dns-rfc2136-credentials "$CM_TMP/certbot.ini" -d "certbot$1-$2.example.test"
+}
+rival_process() {
+	local i
+	for i in $(seq $rival_orders); do "$1_order" "$2" "$i" || return 1; done
+}
+# rival NAME: orders a second of all processes together in RIVAL_RATE, 0 when one failed.
+rival() {
+	local start pids=() pid i failed=0
+	as_user mkdir -p "$CM_TMP/$1"
+	start=$(date +%s.%N)
+	for i in $(seq $rival_processes); do rival_process "$1" "$i" >"$CM_TMP/$1.$i.log" 2>&1 & pids+=($!); done
+	for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+	[ $failed = 0 ] || tail -n 3 "$CM_TMP/$1".*.log >&2
+	RIVAL_RATE=$(awk -v s="$start" -v e="$(date +%s.%N)" -v n="$((rival_processes * rival_orders * (1 - failed)))" 'BEGIN { print n / (e - s) }')
+	figure "acme_$1_orders" "$RIVAL_RATE" orders/s
+}
+
 rival_rate=0
 if [ -n "$lego" ]; then
-	n=4
-	as_user mkdir -p "$CM_TMP/lego"
-	start=$(date +%s.%N)
-	for i in $(seq $n); do
-		as_user env LEGO_CA_CERTIFICATES="$ACME_TLS_CA" RFC2136_NAMESERVER="$DNS_SERVER" RFC2136_TSIG_ALGORITHM=hmac-sha256. RFC2136_TSIG_KEY="$TSIG_KEY" \
-			RFC2136_TSIG_SECRET="$TSIG_SECRET" "$lego" --accept-tos --email bench@example.test --server "$ACME_DIRECTORY" --path "$CM_TMP/lego" --dns rfc2136 \
-			--dns.resolvers "$DNS_SERVER" --domains "lego$i.example.test" run >"$CM_TMP/lego.log" 2>&1 || { n=0; break; }
-	done
-	if [ $n -gt 0 ]; then
-		rival_rate=$(awk -v s="$start" -v e="$(date +%s.%N)" -v n=$n 'BEGIN { print n / (e - s) }')
-		say "figure acme_lego_orders $(printf %.2f "$rival_rate") orders/s -"
-	fi
+	rival lego
+	rival_rate=$RIVAL_RATE
+else
+	say 'figure acme_lego_orders - orders/s -'
 fi
-[ "$rival_rate" != 0 ] || say 'figure acme_lego_orders - orders/s -'
-certbot_rate=-
-if [ -n "$certbot" ] && as_user "$certbot" plugins 2>/dev/null | grep -qw rfc2136; then
-	as_user install -m 600 /dev/stdin "$CM_TMP/certbot.ini" <<-C
+if [ -n "$certbot" ] && "$certbot" plugins 2>/dev/null | grep -qw rfc2136; then
+	install -m 600 /dev/stdin "$CM_TMP/certbot.ini" <<-C
 	dns_rfc2136_server = ${DNS_SERVER%:*}
 	dns_rfc2136_port = ${DNS_SERVER#*:}
 	dns_rfc2136_name = $TSIG_KEY
 	dns_rfc2136_secret = $TSIG_SECRET
 	dns_rfc2136_algorithm = HMAC-SHA256
 	C
-	n=4
-	start=$(date +%s.%N)
-	for i in $(seq $n); do
-		as_user env REQUESTS_CA_BUNDLE="$ACME_TLS_CA" "$certbot" certonly -n --agree-tos -m bench@example.test --server "$ACME_DIRECTORY" \
-			--config-dir "$CM_TMP/certbot" --work-dir "$CM_TMP/certbot" --logs-dir "$CM_TMP/certbot" --dns-rfc2136 --dns-rfc2136-propagation-seconds 1 \
-			--dns-rfc2136-credentials "$CM_TMP/certbot.ini" -d "certbot$i.example.test" >"$CM_TMP/certbot.log" 2>&1 || { n=0; break; }
-	done
-	[ $n = 0 ] || certbot_rate=$(awk -v s="$start" -v e="$(date +%s.%N)" -v n=$n 'BEGIN { printf "%.2f", n / (e - s) }')
+	rival certbot
+else
+	say 'figure acme_certbot_orders - orders/s -'
 fi
-say "figure acme_certbot_orders $certbot_rate orders/s -"
 
 # ---- certmgr ----
 order warm 20 1
