@@ -56,6 +56,15 @@ SELECT count(*) FROM certmgr.ca WHERE name = 'x';
 -- alter: what is NULL stays, an empty text takes away; the CA is told of contacts only when it knows the account
 SELECT certmgr.alter_acme_ca('ap le', contacts => '{b@example.com,mailto:c@example.com}', profile => '', quirks => '{"polls": [500]}');
 SELECT config FROM certmgr.ca WHERE name = 'ap le';
+-- quirks: one by one, null is the preset's again
+SELECT certmgr.alter_acme_ca('ap le', quirks => '{"in_flight": 7, "names_max": 3}');
+SELECT certmgr.alter_acme_ca('ap le', quirks => '{"polls": null, "in_flight": 8}');
+SELECT config->'quirks' AS quirks FROM certmgr.ca WHERE name = 'ap le';
+SELECT key, value, source FROM certmgr.acme_ca_quirk WHERE ca = 'ap le' AND key IN ('polls', 'in_flight', 'names_max') ORDER BY 1;
+SELECT certmgr.alter_acme_ca('ap le', quirks => '{"names_max": null, "in_flight": null, "ari": null}');
+SELECT config ? 'quirks' AS quirks FROM certmgr.ca WHERE name = 'ap le';
+SELECT certmgr.alter_acme_ca('ap le', quirks => '{"no_such": null}');
+SELECT certmgr.alter_acme_ca('ap le', quirks => '[]');
 SELECT contacts, update_wanted FROM certmgr.acme_account a JOIN certmgr.ca c ON c.id = a.ca_id WHERE c.name = 'ap le';
 UPDATE certmgr.acme_account SET state = 'valid', url = 'https://ca.example.test/acct/1' WHERE ca_id = (SELECT id FROM certmgr.ca WHERE name = 'ap le');
 SELECT certmgr.alter_acme_ca('ap le', contacts => '{}');

@@ -18,14 +18,28 @@ INSERT INTO certmgr.acme_authorization (order_id, url, identifier, posted_at, pr
 	SELECT id, 'https://ca.example.test/z', 'example.test', now() + interval '3 s', '{"type": "urn:ietf:params:acme:error:dns", "detail": "no such name"}' FROM certmgr.acme_order WHERE certificate_id = :id;
 INSERT INTO certmgr.acme_renewal_info (certificate_id, issued_at, fetched_at, status_message) VALUES (:id, now(), now(), 'the CA suggests to renew now');
 SELECT regexp_replace(event, 'order \d+', 'order N') AS event FROM certmgr.explain_order(:id) WHERE event ~ 'newOrder|no such name|suggests' ;
+-- whose certificate it is reads it, with all the tables it may not read; for another it does not exist
+CREATE ROLE regress_ao_owner IN ROLE certmgr_requester;
+CREATE ROLE regress_ao_other IN ROLE certmgr_requester;
+SELECT certmgr.alter_subscriber('ao names', owner => 'regress_ao_owner');
+SET ROLE regress_ao_owner;
+SELECT count(*) > 6 AS told FROM certmgr.explain_order(:id);
+SAVEPOINT s;
+SELECT count(*) FROM certmgr.acme_order;
+ROLLBACK TO s;
+SET ROLE regress_ao_other;
+\set VERBOSITY sqlstate
+SELECT * FROM certmgr.explain_order(:id);
+\set VERBOSITY default
 ROLLBACK;
 SELECT certmgr.explain_order(NULL);
 SELECT certmgr.explain_order(0);
 SELECT certmgr.explain_order((SELECT min(id) FROM certmgr.certificate));
 SELECT certmgr.create_subscriber('ao bad', (SELECT name FROM certmgr.ca WHERE state = 'active' ORDER BY id LIMIT 1), sans => '{a‍b.example}');
 SELECT certmgr.create_subscriber('ao bad', (SELECT name FROM certmgr.ca WHERE state = 'active' ORDER BY id LIMIT 1), sans => ARRAY[repeat('ü', 64) || '.example']);
-SET ROLE certmgr_requester;
+SET ROLE certmgr_approver;
 SELECT certmgr.explain_order(1);
+SET ROLE certmgr_requester;
 SELECT count(*) FROM certmgr.acme_exchange;
 SELECT count(*) FROM certmgr.acme_renewal_info;
 RESET ROLE;

@@ -18,6 +18,7 @@ CREATE TABLE certmgr.dns_record (
 	last_error text,
 	UNIQUE (order_id, challenge_name, value)
 );
+CREATE INDEX dns_record_dns_provider_id_idx ON certmgr.dns_record (dns_provider_id);
 CREATE INDEX dns_record_live_idx ON certmgr.dns_record (order_id) WHERE state <> 'removed';
 CREATE INDEX dns_record_same_idx ON certmgr.dns_record (name, value) WHERE state <> 'removed';
 COMMENT ON TABLE certmgr.dns_record IS 'ledger of every TXT record we made or will make; written before the zone is';

@@ -148,6 +148,17 @@ unknown(const char *key, CmStatus *st)
 }
 
 bool
+cm_acme_quirks_known(const char *key, CmStatus *st)
+{
+	for (size_t i = 0; i < lengthof(fields); i++)
+	{
+		if (strcmp(fields[i].key, key) == 0)
+			return true;
+	}
+	return strcmp(key, "polls") == 0 || unknown(key, st);
+}
+
+bool
 cm_acme_quirks_put(CmAcmeQuirks *quirks, const char *key, const CmJson *value, CmStatus *st)
 {
 	if (strcmp(key, "polls") == 0)

@@ -44,6 +44,8 @@ typedef struct CmAcmeQuirks
 extern void cm_acme_quirks_init(CmAcmeQuirks *quirks);
 /* One quirk; false for a key or a value that there is not. */
 extern bool cm_acme_quirks_put(CmAcmeQuirks *quirks, const char *key, const CmJson *value, CmStatus *st);
+/* Is there such a quirk? Otherwise st lists them. */
+extern bool cm_acme_quirks_known(const char *key, CmStatus *st);
 /* All members of an object. NULL: none. */
 extern bool cm_acme_quirks_apply(CmAcmeQuirks *quirks, const CmJson *object, CmStatus *st);
 /* When to ask again after that many questions (from 0), with the server's Retry-After in seconds (-1: not said). */

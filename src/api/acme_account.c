@@ -148,8 +148,29 @@ arg_key_algorithm(FunctionCallInfo fcinfo, int n, const CmAcmeQuirks *quirks)
 	return alg;
 }
 
+/* Takes a null for what is to be forgotten. */
+static bool
+check_quirk_patch(const CmJson *object, CmStatus *st)
+{
+	CmAcmeQuirks quirks;
+
+	if (cm_json_type(object) != CM_JSON_OBJECT)
+		return cm_fail(st, CM_INVALID, "quirks must be a JSON object");
+	cm_acme_quirks_init(&quirks);
+	for (int i = 0; i < cm_json_length(object); i++)
+	{
+		const char *key = cm_json_key(object, i);
+		const CmJson *value = cm_json_value(object, i);
+
+		if (cm_json_type(value) == CM_JSON_NULL ? !cm_acme_quirks_known(key, st) : !cm_acme_quirks_put(&quirks, key, value, st))
+			return false;
+	}
+	return true;
+}
+
+/* As JSON. patch: of a CA that may have some already. */
 static char *
-arg_quirks(FunctionCallInfo fcinfo, int n)
+arg_quirks(FunctionCallInfo fcinfo, int n, bool patch)
 {
 	CmStatus	st = CM_STATUS_INIT;
 	CmAcmeQuirks quirks;
@@ -163,7 +184,7 @@ arg_quirks(FunctionCallInfo fcinfo, int n)
 	json = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
 	object = cm_json_parse(cm_slice(json, strlen(json)), CONFIG_MAX, &st);
 	cm_acme_quirks_init(&quirks);
-	if (object == NULL || !cm_acme_quirks_apply(&quirks, object, &st))
+	if (object == NULL || !(patch ? check_quirk_patch(object, &st) : cm_acme_quirks_apply(&quirks, object, &st)))
 		cm_throw(&st, NULL);
 	return json;
 }
@@ -278,7 +299,7 @@ certmgr_create_acme_ca(PG_FUNCTION_ARGS)
 		require_anchors(chain_anchors, CHAIN_ANCHORS_HINT);
 	eab = arg_eab(fcinfo, 6, 7, 13);
 	check_policy(policy);
-	quirks_json = arg_quirks(fcinfo, 12);
+	quirks_json = arg_quirks(fcinfo, 12, false);
 	account.contacts = arg_contacts(fcinfo, 2, &account.contact_count);
 	account.agreed = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	actor = cm_caller_name();
@@ -402,7 +423,7 @@ certmgr_alter_acme_ca(PG_FUNCTION_ARGS)
 		require_anchors(anchors, TRUST_ANCHORS_HINT);
 	if (chain_anchors != NULL && chain_anchors[0] != '\0')
 		require_anchors(chain_anchors, CHAIN_ANCHORS_HINT);
-	quirks_json = arg_quirks(fcinfo, 7);
+	quirks_json = arg_quirks(fcinfo, 7, true);
 	eab = arg_eab(fcinfo, 8, 9, 10);
 	actor = cm_caller_name();
 	if (eab.key != NULL)
@@ -417,9 +438,8 @@ certmgr_alter_acme_ca(PG_FUNCTION_ARGS)
 	put_member(&patch, "profile_policy", policy);
 	put_member(&patch, "trust_anchors", anchors);
 	put_member(&patch, "chain_anchors", chain_anchors);
-	put_raw(&patch, "quirks", quirks_json);
 	appendStringInfoChar(&patch, '}');
-	cm_acme_ca_change(account->ca_id, patch.data, provider_name != NULL, provider_name != NULL && provider_name[0] != '\0' ? provider_id(provider_name) : 0);
+	cm_acme_ca_change(account->ca_id, patch.data, quirks_json, provider_name != NULL, provider_name != NULL && provider_name[0] != '\0' ? provider_id(provider_name) : 0);
 	if (contacts != NULL)
 	{
 		cm_acme_account_set_contacts(account->id, contacts, count);

@@ -10,7 +10,8 @@
 typedef enum CmLockClass
 {
 	CM_LOCK_CA = 4,
-	CM_LOCK_IMPORT = 5			/* by the second in which a certificate ends */
+	CM_LOCK_IMPORT = 5,			/* by the second in which a certificate ends */
+	CM_LOCK_DNS_RECORD = 6		/* decisions about equal TXT records; one a database: id 0 */
 } CmLockClass;
 
 /* Until the transaction ends. Reads invalidation messages afterwards: what was cached before may be gone. */

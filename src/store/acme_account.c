@@ -324,12 +324,15 @@ cm_acme_ca_set_config(int64 ca_id, const char *key, const char *json)
 }
 
 void
-cm_acme_ca_change(int64 id, const char *patch, bool has_provider, int64 dns_provider_id)
+cm_acme_ca_change(int64 id, const char *patch, const char *quirks, bool has_provider, int64 dns_provider_id)
 {
+	/* An object without members takes no place. */
 	static CmQuery change = {
-		"UPDATE certmgr.ca SET config = pg_catalog.jsonb_strip_nulls(config || $2::pg_catalog.jsonb), dns_provider_id = CASE WHEN $3 THEN $4 ELSE dns_provider_id END WHERE id = $1",
-		4, {INT8OID, TEXTOID, BOOLOID, INT8OID}};
+		"UPDATE certmgr.ca SET config = pg_catalog.jsonb_strip_nulls(config || $2::pg_catalog.jsonb || pg_catalog.jsonb_build_object('quirks',"
+		" NULLIF(pg_catalog.jsonb_strip_nulls(COALESCE(config->'quirks', '{}') || COALESCE($3::pg_catalog.jsonb, '{}')), '{}'))),"
+		" dns_provider_id = CASE WHEN $4 THEN $5 ELSE dns_provider_id END WHERE id = $1",
+		5, {INT8OID, TEXTOID, TEXTOID, BOOLOID, INT8OID}};
 
-	cm_query(&change, (Datum[]) {Int64GetDatum(id), cm_datum_text(patch), BoolGetDatum(has_provider), Int64GetDatum(dns_provider_id)},
-			 (bool[]) {false, false, false, dns_provider_id == 0});
+	cm_query(&change, (Datum[]) {Int64GetDatum(id), cm_datum_text(patch), cm_datum_text(quirks), BoolGetDatum(has_provider), Int64GetDatum(dns_provider_id)},
+			 (bool[]) {false, false, quirks == NULL, false, dns_provider_id == 0});
 }

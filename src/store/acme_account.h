@@ -85,7 +85,10 @@ extern void cm_acme_ca_set_config(int64 ca_id, const char *key, const char *json
 
 /* The external CA itself: config is JSON text. */
 extern int64 cm_acme_ca_insert(const char *name, const char *config, int64 dns_provider_id, const char *message);
-/* Changes what is given. patch: members of config to be set, those that are null to be removed; JSON text. */
-extern void cm_acme_ca_change(int64 id, const char *patch, bool has_provider, int64 dns_provider_id);
+/*
+ * Changes what is given. patch: members of config to be set, those that are null to be removed; quirks (NULL: none): the same for the members of
+ * its "quirks"; JSON texts.
+ */
+extern void cm_acme_ca_change(int64 id, const char *patch, const char *quirks, bool has_provider, int64 dns_provider_id);
 
 #endif

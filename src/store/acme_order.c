@@ -213,6 +213,22 @@ cm_acme_order_count(int64 certificate_id)
 	return (int) cm_rows_int64(&rows, 0, 0);
 }
 
+CmAcmeEvent *
+cm_acme_order_events(int64 certificate_id, int *count)
+{
+	static CmQuery list = {"SELECT e.at, e.event FROM certmgr_private.explain_order($1) e WHERE e.event IS NOT NULL", 1, {INT8OID}};
+	CmRows		rows = cm_query(&list, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
+	CmAcmeEvent *events = palloc(sizeof(CmAcmeEvent) * Max(rows.count, 1));
+
+	for (int i = 0; i < rows.count; i++)
+	{
+		events[i].at = cm_rows_time(&rows, i, 0, 0);
+		events[i].words = cm_rows_text(&rows, i, 1);
+	}
+	*count = rows.count;
+	return events;
+}
+
 int64 *
 cm_acme_orders_started(int64 account_id, int *count)
 {

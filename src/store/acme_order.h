@@ -66,6 +66,14 @@ extern int64 cm_acme_order_cancel(int64 certificate_id);
 /* An older order of the account for the same names that is not over; its certificate, or 0. */
 extern int64 cm_acme_order_twin(const CmAcmeOrderRow *order);
 extern int	cm_acme_order_count(int64 certificate_id);
+/* What certmgr.explain_order() says of a certificate's orders, in its order. */
+typedef struct CmAcmeEvent
+{
+	TimestampTz at;				/* 0: not known */
+	char	   *words;
+} CmAcmeEvent;
+
+extern CmAcmeEvent *cm_acme_order_events(int64 certificate_id, int *count);
 /* Ids of open orders of an account that the CA knows and that go on within a minute. */
 extern int64 *cm_acme_orders_started(int64 account_id, int *count);
 

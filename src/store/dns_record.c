@@ -6,24 +6,15 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
+#include "pg/lock.h"
 #include "pg/query.h"
 #include "pg/wake.h"
-#include "storage/lock.h"
 #include "store/dns_record.h"
-
-/* Users' advisory locks have 1 or 2 in the last field, the engine's 3; the numbers spell "cert", "mgr". */
-#define KEY_1 0x63657274
-#define KEY_2 0x6d6772
-#define KEY_CLASS 4
 
 void
 cm_dns_record_lock(void)
 {
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, KEY_1, KEY_2, KEY_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	cm_lock_exclusive(CM_LOCK_DNS_RECORD, 0);
 }
 
 void
