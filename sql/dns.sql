@@ -20,6 +20,7 @@ RESET ROLE;
 SELECT certmgr.create_dns_provider('d', 'sql');
 SELECT certmgr.create_dns_provider('d', 'sql', '{"function": "write"}');
 SELECT certmgr.create_dns_provider('d', 'sql', '{"function": 7}');
+SELECT certmgr.create_dns_provider('d', 'sql', '{"function": "dns_test.write", "timeout": 61}');
 SELECT certmgr.create_dns_provider('d', 'sql', '{"function": "dns_test.write", "server": "x"}');
 SELECT certmgr.create_dns_provider('d', 'sql', '{"function": "dns_test.write"}', 'secret');
 SELECT certmgr.create_dns_provider('d', 'sql', '{"function": "dns_test.nothing"}');

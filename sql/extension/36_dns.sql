@@ -16,7 +16,8 @@ CREATE TABLE certmgr.dns_record (
 	created_at timestamptz NOT NULL,
 	changed_at timestamptz NOT NULL,
 	last_error text,
-	UNIQUE (order_id, challenge_name, value)
+	sent boolean NOT NULL DEFAULT false,
+	UNIQUE (order_id, challenge_name, value, dns_provider_id)
 );
 CREATE INDEX dns_record_dns_provider_id_idx ON certmgr.dns_record (dns_provider_id);
 CREATE INDEX dns_record_live_idx ON certmgr.dns_record (order_id) WHERE state <> 'removed';
@@ -26,6 +27,7 @@ COMMENT ON COLUMN certmgr.dns_record.challenge_name IS 'where the CA asks';
 COMMENT ON COLUMN certmgr.dns_record.name IS 'where the record is: CNAMEs (hops) at challenge_name lead there, once followed is true';
 COMMENT ON COLUMN certmgr.dns_record.record_id IS 'the provider''s id of the record; zone_id that of its zone';
 COMMENT ON COLUMN certmgr.dns_record.change_id IS 'a change that the provider has not brought to all its servers yet';
+COMMENT ON COLUMN certmgr.dns_record.sent IS 'the provider was asked to write it, and did not say that it refuses: only then may it be there';
 COMMENT ON COLUMN certmgr.dns_record.state IS 'planned: may be there; present: the provider took it; visible: all name servers show it; removing: asked to go; removed';
 
 CREATE TABLE certmgr.dns_zone (

@@ -47,7 +47,7 @@ COMMENT ON FUNCTION certmgr.drop_ca(text) IS 'removes a CA, with its keys, that 
 
 CREATE FUNCTION certmgr.create_dns_provider(name text, type text, config jsonb DEFAULT '{}', secret text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_dns_provider';
 COMMENT ON FUNCTION certmgr.create_dns_provider(text, text, jsonb, text) IS
-	'says how TXT records for DNS-01 are written. Type rfc2136: config has server (address:port, or an array), zone, key_name, key_algorithm (hmac-sha256), ttl, nameservers, resolvers, propagation; secret is the TSIG key (base64). Returns its id';
+	'says how TXT records for DNS-01 are written. Type rfc2136: config has server (address:port, or an array), zone, key_name, key_algorithm (hmac-sha256), ttl, nameservers, resolvers, propagation; secret is the TSIG key (base64). Type sql: function (schema.name; action, zone, name and value, null or what went wrong), zone, timeout (seconds after which it is cancelled, 5), nameservers, resolvers, propagation. Returns its id';
 CREATE FUNCTION certmgr.drop_dns_provider(name text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_drop_dns_provider';
 COMMENT ON FUNCTION certmgr.drop_dns_provider(text) IS 'removes a DNS provider that no CA uses and that has no records left, with its credential';
 

@@ -546,6 +546,7 @@ on_written(CmDns01ApiAnswer *answer, void *arg)
 		failed(task, answer, task->sets.sets[task->at].nnew == 0 ? "Microsoft.Network/dnsZones/TXT/delete" : "Microsoft.Network/dnsZones/TXT/write");
 		return;
 	}
+	task->task.result.touched = true;
 	task->at++;
 	go_on(task);
 }
@@ -615,6 +616,7 @@ on_read(CmDns01ApiAnswer *answer, void *arg)
 	ok = (answer->code == 404 || take_set(task, answer->json, &st)) && cm_dns01_set_compute(&task->sets, set, quoted_form, &st);
 	if (ok && !set->changed)
 	{
+		task->task.result.touched = true;
 		task->at++;
 		go_on(task);
 	}

@@ -35,6 +35,7 @@ typedef struct CmDns01Result
 	char		zone[256];		/* the zone that was found or written, when known */
 	CmDns01Id	zone_id;		/* the provider's id of it, "" when it has none */
 	CmDns01Id	change_id;		/* apply: confirm is asked about this until it says CM_OK; "": done at once */
+	bool		touched;		/* apply, after a failure: some of the records may have been written all the same. CM_NETWORK says so by itself */
 	int64_t		expires;		/* cm_dns01_persist_visible: when the record ends, seconds since 1970; 0: never */
 	CmDns01Id  *ids;			/* apply: malloc'ed, one a record in the order given ("" unknown), or NULL. The receiver frees it. */
 } CmDns01Result;
@@ -85,6 +86,8 @@ typedef struct CmDns01Provider
 
 extern const CmDns01Provider *cm_dns01_provider(const char *type);	/* NULL when unknown */
 extern bool cm_dns01_by_person(const CmDns01Provider *provider);	/* apply writes nothing: adding is waited for, for days */
+/* "timeout" of a provider "sql": after so many seconds its function is cancelled. */
+extern bool cm_dns01_sql_timeout(const CmJson *config, int *seconds, CmStatus *st);
 extern const char *cm_dns01_provider_types(void);	/* "rfc2136", for messages */
 
 /* Lower case, without the final dot, at most 253 bytes. Not cm_host_canonical: zones and challenge names may hold underscores. */

@@ -251,6 +251,7 @@ try_next_server(Task *task, const CmStatus *st, int rcode)
 		return false;
 	if (task->server + 1 >= task->settings.nservers)
 		return false;
+	task->result.touched = task->result.touched || st->code == CM_NETWORK;
 	task->server++;
 	return true;
 }

@@ -148,6 +148,8 @@ cm_dns01_run_finish(CmDns01Run *run)
 
 	snprintf(result->zone, sizeof(result->zone), "%s", run->zone);
 	memcpy(result->zone_id, run->zone_id, sizeof(result->zone_id));
+	for (i = 0; i < run->count; i++)
+		result->touched = result->touched || run->items[i].done;
 	/* After a failure, too: some records may be there. Without memory the ids are looked up when the records go. */
 	if (run->count > 0 && (result->ids = calloc((size_t) run->count, sizeof(CmDns01Id))) != NULL)
 	{

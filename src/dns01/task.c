@@ -50,6 +50,8 @@ void
 cm_dns01_task_fail(CmDns01Task *task, const CmStatus *st, int64_t retry_after)
 {
 	task->result.status = *st;
+	/* A change that came before the one that failed. */
+	task->result.touched = task->result.touched || task->result.change_id[0] != '\0';
 	task->result.retry_after = retry_after;
 	cm_dns01_task_finish(task);
 }

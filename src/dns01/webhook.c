@@ -236,7 +236,10 @@ on_ours(CmDns01ApiAnswer *answer, void *arg)
 
 	/* No answer at all: it may have been lost. A server that fails says so, and is left in peace. */
 	if (answer->code == 0 && answer->status.code == CM_NETWORK && hook->tries < TRIES_MAX)
+	{
+		hook->run.task.result.touched = true;
 		send_ours(&hook->run);
+	}
 	else
 		hook->answered(answer, hook);
 }

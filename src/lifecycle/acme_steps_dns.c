@@ -168,7 +168,10 @@ ask(CmWork *work, CmDnsRecordRow *records, int count, CmOpKind kind, CmStatus *s
 	return true;
 }
 
-/* The records of the order. Those that were never written go to the provider that is responsible now: a person may have put another one in its place. */
+/*
+ * The records of the order. Those that are not in their zone yet go to the provider that is responsible now: a person may have put
+ * another one in its place. After the zone is known that is looked at only when something went wrong.
+ */
 static CmDnsRecordRow *
 records_to_write(CmWork *work, int *count)
 {
@@ -179,15 +182,26 @@ records_to_write(CmWork *work, int *count)
 	{
 		int64		provider_id;
 
-		if (records[i].zone != NULL || !is(records[i].state, "planned"))
+		if (!is(records[i].state, "planned") || (records[i].zone != NULL && work->job.attempt == 0))
 			continue;
 		provider_id = cm_dns_zone_provider(records[i].name, work->account->dns_provider_id);
 		if (provider_id == 0 || provider_id == records[i].provider_id)
 			continue;
-		cm_dns_record_set_provider(records[i].id, provider_id);
+		cm_dns_record_set_provider(&records[i], provider_id);
 		changed = true;
 	}
 	return changed ? cm_dns_record_list(work->order->id, count) : records;
+}
+
+/* Law L1: that the provider is asked is committed before it is. */
+static void
+note_sent(CmWork *work)
+{
+	for (int i = 0; i < work->nops; i++)
+	{
+		if (work->ops[i]->kind == CM_OP_APPLY)
+			cm_dns_record_set_sent(work->ops[i]->record_ids, work->ops[i]->nrecords, true);
+	}
 }
 
 CmFate
@@ -214,7 +228,19 @@ cm_step_present_prepare(CmWork *work)
 		(work->nops == 0 && !ask(work, records, planned, CM_OP_FIND_ZONE, &st)) ||
 		(work->nops == 0 && !cm_dns_side_ops(work, records, planned, false, &st) && work->nops == 0))
 		return dns_trouble(work, &st, -1);
+	note_sent(work);
 	return CM_FATE_IO;
+}
+
+/* What a provider would not write is not there, unless an earlier attempt or a part of this one put it there. */
+static void
+take_refused(CmOp *op)
+{
+	CmCode		code = op->dns.status.code;
+	bool		nothing = code == CM_REFUSED || code == CM_LIMIT || code == CM_INVALID || code == CM_POLICY || code == CM_UNSUPPORTED;
+
+	if (nothing && !op->again && !op->dns.touched)
+		cm_dns_record_set_sent(op->record_ids, op->nrecords, false);
 }
 
 /* What a provider said of its records. */
@@ -251,7 +277,9 @@ cm_step_present_apply(CmWork *work)
 	{
 		CmOp	   *op = work->ops[i];
 
-		if (op->dns.status.code != CM_OK)
+		if (op->dns.status.code != CM_OK && op->kind == CM_OP_APPLY)
+			take_refused(op);
+		else if (op->dns.status.code != CM_OK)
 			trouble = op;
 		else if (op->kind == CM_OP_FOLLOW)
 			take_target(work, op);

@@ -120,6 +120,7 @@ typedef struct CmOp
 	CmDns01Record *records;
 	int64	   *record_ids;
 	int			nrecords;
+	bool		again;			/* one of them may be there since an earlier attempt */
 	/* what came back */
 	bool		answered;
 	CmAcmeReply reply;

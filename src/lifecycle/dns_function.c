@@ -6,6 +6,7 @@
  * there when the CA looks. It runs as the function's owner, who must not be a
  * superuser, in a restricted context and with a search_path of pg_catalog
  * only. The function is called by its OID; nothing is put together as SQL.
+ * While it runs the engine stands still, so it is cancelled after some seconds.
  */
 #include "postgres.h"
 
@@ -19,6 +20,7 @@
 #include "lifecycle/dns_function.h"
 #include "miscadmin.h"
 #include "pg/compat.h"
+#include "pg/time_limit.h"
 #include "pg/tx.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -122,24 +124,46 @@ call(Oid function, const char *zone, const CmDns01Record *record)
 				 errmsg_internal("%s", text_to_cstring(DatumGetTextPP(answer)))));
 }
 
+/* A call of the provider, and whether it was too slow. */
+typedef struct Attempt
+{
+	CmOp	   *op;
+	Oid			function;
+	int			timeout;		/* seconds */
+	bool		late;
+} Attempt;
+
+static void
+call_each(void *arg)
+{
+	Attempt    *a = arg;
+
+	for (int i = 0; i < a->op->nrecords; i++)
+		call(a->function, a->op->zone, &a->op->records[i]);
+}
+
 static void
 call_all(void *arg)
 {
-	CmOp	   *op = arg;
-	const char *name = cm_json_get_string(op->config, "function");
-	Oid			function = cm_dns_function_find(name);
+	Attempt    *a = arg;
+	const char *name = cm_json_get_string(a->op->config, "function");
 	Oid			owner;
 	Oid			user;
 	int			sec_context;
 	int			level;
 
-	check_function(function, name, &owner);
+	a->function = cm_dns_function_find(name);
+	check_function(a->function, name, &owner);
 	GetUserIdAndSecContext(&user, &sec_context);
 	level = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner, sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	for (int i = 0; i < op->nrecords; i++)
-		call(function, op->zone, &op->records[i]);
+	a->late = !cm_time_limited(a->timeout * 1000, call_each, a);
+	/* Not as a cancel, which would end the engine; the words are the caller's. */
+	if (a->late)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("function \"%s\" was cancelled", name)));
 	AtEOXact_GUC(false, level);
 	SetUserIdAndSecContext(user, sec_context);
 }
@@ -147,19 +171,29 @@ call_all(void *arg)
 void
 cm_dns_function_apply(CmOp *op)
 {
+	Attempt		a = {.op = op};
+	CmStatus   *st = &op->dns.status;
+	const char *name = cm_json_get_string(op->config, "function");
 	char		message[MESSAGE_SIZE];
 	char		shown[ANSWER_MAX];
 	bool		ok;
 
+	if (!cm_dns01_sql_timeout(op->config, &a.timeout, st))
+		return;
 	cm_tx_begin();
-	ok = cm_tx_try(call_all, op, message, sizeof(message));
+	ok = cm_tx_try(call_all, &a, message, sizeof(message));
 	if (!cm_tx_try_commit(ok ? message : shown, ok ? sizeof(message) : sizeof(shown)))
 		ok = false;
 	strlcpy(op->dns.zone, op->zone, sizeof(op->dns.zone));
 	if (ok)
 		return;
+	if (a.late)
+	{
+		cm_fail(st, CM_REFUSED, "function %.100s did not return within %d s and was cancelled", name, a.timeout);
+		cm_fail_detail(st, "The worker does nothing else while it calls a function: let it note the record and return, or give the provider a longer \"timeout\".");
+		return;
+	}
 	cm_clean_text(shown, sizeof(shown), message, strlen(message));
-	cm_fail(&op->dns.status, CM_REFUSED, "function %.100s could not %s the TXT record", cm_json_get_string(op->config, "function"),
-			op->records[0].remove ? "remove" : "add");
-	cm_fail_detail(&op->dns.status, "It says: %s.", shown);
+	cm_fail(st, CM_REFUSED, "function %.100s could not %s the TXT record", name, op->records[0].remove ? "remove" : "add");
+	cm_fail_detail(st, "It says: %s.", shown);
 }

@@ -121,6 +121,7 @@ cm_dns_side_ops(CmWork *work, CmDnsRecordRow *records, int count, bool remove, C
 		record->remove = remove;
 		record->id = records[i].record_id;
 		op->record_ids[op->nrecords++] = records[i].id;
+		op->again = op->again || records[i].sent;
 	}
 	return ok;
 }

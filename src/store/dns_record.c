@@ -10,6 +10,7 @@
 #include "pg/query.h"
 #include "pg/wake.h"
 #include "store/dns_record.h"
+#include "utils/array.h"
 
 void
 cm_dns_record_lock(void)
@@ -22,7 +23,8 @@ cm_dns_record_plan(int64 provider_id, int64 order_id, const char *name, const ch
 {
 	static CmQuery plan = {
 		"INSERT INTO certmgr.dns_record (dns_provider_id, order_id, challenge_name, name, value, state, created_at, changed_at)"
-		" VALUES ($1, $2, $3, $3, $4, 'planned', pg_catalog.now(), pg_catalog.now()) ON CONFLICT (order_id, challenge_name, value) DO NOTHING",
+		" SELECT $1, $2, $3, $3, $4, 'planned', pg_catalog.now(), pg_catalog.now()"
+		" WHERE NOT EXISTS (SELECT FROM certmgr.dns_record WHERE order_id = $2 AND challenge_name = $3 AND value = $4)",
 		4, {INT8OID, INT8OID, TEXTOID, TEXTOID}};
 
 	cm_dns_record_lock();
@@ -35,7 +37,7 @@ cm_dns_record_list(int64 order_id, int *count)
 	static CmQuery list = {
 		"SELECT r.id, r.dns_provider_id, r.challenge_name, r.name, r.followed, r.hops, r.zone, r.zone_id, r.record_id, r.change_id, r.value, r.state,"
 		" r.state = 'planned' AND EXISTS (SELECT FROM certmgr.dns_record o WHERE o.state = 'removing' AND o.dns_provider_id = r.dns_provider_id"
-		" AND o.name = r.name AND o.value = r.value)"
+		" AND o.name = r.name AND o.value = r.value), r.sent"
 		" FROM certmgr.dns_record r WHERE r.order_id = $1 AND r.state <> 'removed' ORDER BY r.dns_provider_id, r.zone, r.id",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&list, (Datum[]) {Int64GetDatum(order_id)}, NULL);
@@ -56,6 +58,7 @@ cm_dns_record_list(int64 order_id, int *count)
 		records[i].value = cm_rows_text(&rows, i, 10);
 		records[i].state = cm_rows_text(&rows, i, 11);
 		records[i].busy = cm_rows_bool(&rows, i, 12);
+		records[i].sent = cm_rows_bool(&rows, i, 13);
 	}
 	*count = rows.count;
 	return records;
@@ -83,15 +86,42 @@ cm_dns_record_set_target(int64 order_id, const char *name, const char *target, i
 }
 
 void
-cm_dns_record_set_provider(int64 id, int64 provider_id)
+cm_dns_record_set_provider(const CmDnsRecordRow *record, int64 provider_id)
 {
 	static CmQuery set = {
-		"UPDATE certmgr.dns_record SET dns_provider_id = $2, followed = false, changed_at = pg_catalog.now()"
-		" WHERE id = $1 AND state = 'planned' AND zone IS NULL",
+		"UPDATE certmgr.dns_record SET dns_provider_id = $2, followed = false, zone = NULL, zone_id = NULL, last_error = NULL, changed_at = pg_catalog.now()"
+		" WHERE id = $1 AND state = 'planned' AND NOT sent"
+		" AND NOT EXISTS (SELECT FROM certmgr.dns_record o, certmgr.dns_record r WHERE r.id = $1 AND o.order_id = r.order_id"
+		" AND o.challenge_name = r.challenge_name AND o.value = r.value AND o.dns_provider_id = $2) RETURNING id",
 		2, {INT8OID, INT8OID}};
+	/* It had the record before, perhaps: then that row goes on. */
+	static CmQuery again = {
+		"INSERT INTO certmgr.dns_record AS n (dns_provider_id, order_id, challenge_name, name, hops, value, state, created_at, changed_at)"
+		" SELECT $2, r.order_id, r.challenge_name, r.name, r.hops, r.value, 'planned', pg_catalog.now(), pg_catalog.now() FROM certmgr.dns_record r WHERE r.id = $1"
+		" ON CONFLICT (order_id, challenge_name, value, dns_provider_id) DO UPDATE SET state = 'planned', name = EXCLUDED.name, hops = EXCLUDED.hops,"
+		" followed = false, zone = NULL, zone_id = NULL, last_error = NULL, changed_at = EXCLUDED.changed_at",
+		2, {INT8OID, INT8OID}};
+	static CmQuery leave = {
+		"UPDATE certmgr.dns_record SET state = CASE WHEN sent THEN 'removing' ELSE 'removed' END, changed_at = pg_catalog.now() WHERE id = $1",
+		1, {INT8OID}};
+	Datum		args[] = {Int64GetDatum(record->id), Int64GetDatum(provider_id)};
 
 	cm_dns_record_lock();
-	cm_query(&set, (Datum[]) {Int64GetDatum(id), Int64GetDatum(provider_id)}, NULL);
+	if (cm_query(&set, args, NULL).count > 0)
+		return;
+	cm_query(&again, args, NULL);
+	cm_query(&leave, args, NULL);
+}
+
+void
+cm_dns_record_set_sent(const int64 *ids, int count, bool sent)
+{
+	static CmQuery set = {"UPDATE certmgr.dns_record SET sent = $2 WHERE id = ANY ($1) AND sent <> $2", 2, {INT8ARRAYOID, BOOLOID}};
+	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+		values[i] = Int64GetDatum(ids[i]);
+	cm_query(&set, (Datum[]) {PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), BoolGetDatum(sent)}, NULL);
 }
 
 void
@@ -148,7 +178,7 @@ cm_dns_record_release(const CmDnsRecordRow *record)
 {
 	/* One that is being removed itself holds nothing in the zone. */
 	static CmQuery release = {
-		"UPDATE certmgr.dns_record r SET changed_at = pg_catalog.now(), state = CASE WHEN r.zone IS NULL OR EXISTS (SELECT FROM certmgr.dns_record o"
+		"UPDATE certmgr.dns_record r SET changed_at = pg_catalog.now(), state = CASE WHEN NOT r.sent OR EXISTS (SELECT FROM certmgr.dns_record o"
 		" WHERE o.state IN ('planned', 'present', 'visible') AND o.dns_provider_id = r.dns_provider_id AND o.name = r.name AND o.value = r.value AND o.id <> r.id)"
 		" THEN 'removed' ELSE 'removing' END WHERE r.id = $1 RETURNING r.state = 'removing'",
 		1, {INT8OID}};
@@ -166,7 +196,7 @@ cm_dns_record_sweep(int64 provider_id)
 		"WITH left_over AS (SELECT r.order_id FROM certmgr.dns_record r JOIN certmgr.acme_order o ON o.id = r.order_id"
 		" WHERE r.state <> 'removed' AND o.step IN ('done', 'failed') AND $1 IN (0, r.dns_provider_id)),"
 		" due AS (INSERT INTO certmgr_private.job AS j (kind, target_id, due_at)"
-		" SELECT DISTINCT 'acme_cleanup', order_id, pg_catalog.clock_timestamp() FROM left_over"
+		" SELECT 'acme_cleanup', l.order_id, pg_catalog.clock_timestamp() FROM (SELECT DISTINCT order_id FROM left_over) l"
 		" ON CONFLICT (kind, target_id) DO UPDATE SET due_at = LEAST(j.due_at, EXCLUDED.due_at))"
 		" SELECT pg_catalog.count(*) FROM left_over",
 		1, {INT8OID}};

@@ -13,12 +13,13 @@ typedef struct CmDnsRecordRow
 	char	   *name;			/* where the record is, or will be */
 	bool		followed;		/* it is known that name is the place */
 	int			hops;			/* CNAMEs from the one to the other */
-	char	   *zone;			/* or NULL: not known yet, so never written */
+	char	   *zone;			/* or NULL: not known yet */
 	char	   *zone_id;		/* these three as the provider gave them, or NULL */
 	char	   *record_id;
 	char	   *change_id;		/* a change that has not reached all the provider's servers yet */
 	char	   *value;
 	char	   *state;
+	bool		sent;			/* the provider was asked to write it: it may be there */
 	bool		busy;			/* an equal record of another order is being removed: not to be written now */
 } CmDnsRecordRow;
 
@@ -37,8 +38,13 @@ extern CmDnsRecordRow *cm_dns_record_list(int64 order_id, int *count);
  * through more than so many names; the record is where it began.
  */
 extern bool cm_dns_record_set_target(int64 order_id, const char *name, const char *target, int64 provider_id, int hops_max);
-/* Another provider writes it from now on: of a record that was never written. Takes the lock. */
-extern void cm_dns_record_set_provider(int64 id, int64 provider_id);
+/*
+ * Another provider writes it from now on. One that may be there already is to
+ * be removed by its old provider, and planned once more. Takes the lock.
+ */
+extern void cm_dns_record_set_provider(const CmDnsRecordRow *record, int64 provider_id);
+/* The provider is about to be asked to write them; or, false, refused and wrote nothing. */
+extern void cm_dns_record_set_sent(const int64 *ids, int count, bool sent);
 /* zone_id "": the provider has none. */
 extern void cm_dns_record_set_zone(int64 order_id, int64 provider_id, const char *name, const char *zone, const char *zone_id);
 extern void cm_dns_record_set_state(int64 id, const char *state);

@@ -166,12 +166,16 @@ sql(q{
 	CREATE FUNCTION dns_writer.write(action text, zone text, name text, value text) RETURNS text LANGUAGE plpgsql AS $$
 	BEGIN
 		IF name = '_acme-challenge.no.fn.example.test' THEN RETURN 'the DNS department is closed'; END IF;
+		IF name = '_acme-challenge.slow.fn.example.test' THEN PERFORM pg_catalog.pg_sleep(600); END IF;
+		IF name = '_acme-challenge.stubborn.fn.example.test' THEN
+			BEGIN PERFORM pg_catalog.pg_sleep(600); EXCEPTION WHEN query_canceled THEN PERFORM pg_catalog.pg_sleep(600); END;
+		END IF;
 		IF name = '_acme-challenge.throws.fn.example.test' THEN RAISE EXCEPTION 'no quota'; END IF;
 		IF name = '_acme-challenge.evil.fn.example.test' THEN PERFORM sealed FROM certmgr_private.key; END IF;
 		INSERT INTO dns_writer.request (action, zone, name, value) VALUES (action, zone, name, value);
 		RETURN NULL;
 	END $$;});
-sql(qq{SELECT certmgr.create_dns_provider('function', 'sql', '{"function": "dns_writer.write", "zone": "example.test", "nameservers": ["$dns->{DNS_SERVER}"]}');
+sql(qq{SELECT certmgr.create_dns_provider('function', 'sql', '{"function": "dns_writer.write", "zone": "example.test", "timeout": 1, "nameservers": ["$dns->{DNS_SERVER}"]}');
 	SELECT certmgr.set_dns_zone('fn.example.test', 'function')});
 my $fn = issue('pebble', 'fn.example.test');
 ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM dns_writer.request WHERE action = 'add'}, '1'), 'the function was called');
@@ -182,7 +186,8 @@ update($dns, 'zone example.test.', qq{update add _acme-challenge.fn.example.test
 issued($fn, 'what it wrote is seen');
 ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM dns_writer.request WHERE action = 'remove'}, '1'), 'and it is called to remove it');
 update($dns, 'zone example.test.', qq{update delete _acme-challenge.fn.example.test. TXT});
-for my $case ([ 'no', qr/could not add the TXT record: It says: the DNS department is closed/ ], [ 'throws', qr/It says: no quota/ ], [ 'evil', qr/permission denied for schema certmgr_private/ ])
+for my $case ([ 'no', qr/could not add the TXT record: It says: the DNS department is closed/ ], [ 'throws', qr/It says: no quota/ ], [ 'slow', qr/function dns_writer\.write did not return within 1 s and was cancelled: The worker does nothing else/ ],
+	[ 'stubborn', qr/did not return within 1 s/ ], [ 'evil', qr/permission denied for schema certmgr_private/ ])
 {
 	my $id = issue('pebble', "$case->[0].fn.example.test");
 	says($id, $case->[1], "what the function says is told ($case->[0])");
@@ -212,6 +217,28 @@ like($out, qr/^f\|add: no DNS server listens/, 'a provider that does not answer'
 is(sql(q{SELECT count(*) FROM certmgr.health WHERE finding LIKE 'the probe of a check could not be removed%'}), '1', 'a probe that may be there is in health');
 unlike(CertmgrTest::txt_records($dns, 'example.test'), qr/certmgr-check/, 'no probe is left');
 
+# ---- another provider takes over ----
+
+# What the first one refused is planned again from the settings of now, and nothing of it keeps the first one.
+sql(q{SELECT certmgr.set_dns_zone('moved.example.test', 'wrong key')});
+my $moved = issue('pebble', 'moved.example.test', '*.moved.example.test');
+says($moved, qr/refused the update/, 'the first provider refuses');
+sql(q{SELECT certmgr.set_dns_zone('moved.example.test', 'bind')});
+issued($moved, 'the order goes on at the provider that has the zone now');
+clean('moved');
+is(sql(q{SELECT certmgr.drop_dns_provider('wrong key')}), '', 'the first provider has nothing left');
+# One that does not answer may have written it: it keeps the duty to remove it.
+sql(qq{SELECT certmgr.create_dns_provider('silent', 'rfc2136', '{"server": "127.0.0.1:1", "zone": "example.test", "timeout": 1}');
+	SELECT certmgr.set_dns_zone('moved.example.test', 'silent')});
+$moved = issue('pebble', 'moved.example.test', '*.moved.example.test');
+says($moved, qr/no DNS server listens/, 'the first provider does not answer');
+sql(q{SELECT certmgr.set_dns_zone('moved.example.test', 'bind')});
+issued($moved, 'the order goes on elsewhere');
+ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM certmgr.dns_record r JOIN certmgr.dns_provider p ON p.id = r.dns_provider_id WHERE p.name = 'silent' AND r.state = 'removing'}, '2'),
+	'what may be there is to be removed');
+sql(q{SELECT certmgr.alter_dns_provider('silent', '} . config('example.test', $dns->{DNS_SERVER}) . qq{', '$dns->{TSIG_SECRET}')});
+clean('moved from one that was silent');
+
 # ---- CAA ----
 
 sql(q{SELECT certmgr.set_caa_identities('pebble', '{pebble.letsencrypt.org}')});
@@ -226,11 +253,17 @@ sql(q{SELECT certmgr.set_caa_identities('pebble', NULL)});
 
 # ---- leftovers ----
 
-# The first two cannot be removed, since the function refuses them; the owner makes it work.
-ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM certmgr.health WHERE object LIKE 'dns record %.fn.example.test'}, '3'), 'health shows what could not be removed');
+# What the function refused was never there: nothing to remove.
+is(sql(q{SELECT count(*) FROM certmgr.dns_record WHERE name LIKE '%.fn.example.test' AND state <> 'removed'}), '0', 'what was refused need not be removed');
+# One that it does not remove; the owner makes it work.
+sql(q{CREATE OR REPLACE FUNCTION dns_writer.write(action text, zone text, name text, value text) RETURNS text LANGUAGE sql RETURN CASE action WHEN 'remove' THEN 'not today' END});
+my $left = issue('pebble', 'left.fn.example.test');
+ok(CertmgrTest::poll_until($node, q{SELECT state FROM certmgr.dns_record WHERE name = '_acme-challenge.left.fn.example.test'}, 'present'), 'written');
+sql("SELECT certmgr.cancel($left)");
+ok(CertmgrTest::poll_until($node, q{SELECT finding ~ 'not today' FROM certmgr.health WHERE object LIKE 'dns record %.fn.example.test'}), 'health shows what could not be removed');
 is(sql(q{SELECT certmgr.sweep_dns('bind')}), '0', 'another provider has no leftovers');
 sql(q{CREATE OR REPLACE FUNCTION dns_writer.write(action text, zone text, name text, value text) RETURNS text LANGUAGE sql RETURN NULL});
-is(sql(q{SELECT certmgr.sweep_dns('function')}), '3', 'three records are swept');
+is(sql(q{SELECT certmgr.sweep_dns('function')}), '1', 'the record is swept');
 clean('leftovers');
 
 # ---- equal records of two orders ----
