@@ -91,7 +91,13 @@ SELECT certmgr.set_caa_identities('root', NULL);
 ROLLBACK TO s;
 SELECT * FROM certmgr.dns_persist_record('d ca', 'WWW.Example.com');
 SELECT * FROM certmgr.dns_persist_record('d ca', '*.example.com', '2027-01-01 00:00:00+00', 'other.example.net');
+SELECT certmgr.set_caa_identities('d ca', '{}');
+SELECT caa_identities FROM certmgr.acme_ca_status WHERE ca = 'd ca';
 SELECT certmgr.set_caa_identities('d ca', NULL);
+-- what the directory says, as long as nobody says otherwise
+UPDATE certmgr.acme_account SET caa_identities = '{dir.example.net}' WHERE ca_id = (SELECT id FROM certmgr.ca WHERE name = 'd ca');
+SELECT caa_identities FROM certmgr.acme_ca_status WHERE ca = 'd ca';
+SELECT record_value FROM certmgr.dns_persist_record('d ca', 'www.example.com');
 SELECT config -> 'caa_identities' AS identities FROM certmgr.ca WHERE name = 'd ca';
 SET ROLE regress_certmgr_dns;
 SELECT certmgr.set_challenge_type('d ca', 'dns-01');

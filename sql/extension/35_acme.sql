@@ -10,6 +10,7 @@ CREATE TABLE certmgr.acme_account (
 	terms_of_service text,
 	terms_of_service_agreed boolean NOT NULL,
 	terms_of_service_agreed_to text,
+	caa_identities text[] NOT NULL DEFAULT '{}',
 	eab_kid text,
 	eab_algorithm text NOT NULL DEFAULT 'HS256' CONSTRAINT acme_account_eab_algorithm_check CHECK (eab_algorithm IN ('HS256', 'HS384', 'HS512')),
 	eab_secret_id bigint REFERENCES certmgr_private.secret,
@@ -21,12 +22,18 @@ CREATE TABLE certmgr.acme_account (
 	status_message text,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
+CREATE FUNCTION certmgr_private.caa_identities(config jsonb, of_directory text[]) RETURNS text[] LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE jsonb_typeof(config->'caa_identities') WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(config->'caa_identities')) ELSE of_directory END
+$$;
+COMMENT ON FUNCTION certmgr_private.caa_identities(jsonb, text[]) IS 'what a CA with this configuration calls itself in CAA records: as a person said, else as its directory does';
 CREATE UNIQUE INDEX acme_account_active_key ON certmgr.acme_account (ca_id) WHERE active;
 COMMENT ON TABLE certmgr.acme_account IS 'our accounts at ACME CAs (RFC 8555 7.3); one a CA is active, the others are what was before';
 COMMENT ON COLUMN certmgr.acme_account.state IS 'pending: the worker registers it; valid; needs_human: status_message says what a person has to do, looked at again daily; deactivated; lost: the CA did not know it any more';
 COMMENT ON COLUMN certmgr.acme_account.step IS 'how far registering is: find (by its key, always first), eab (a key for external account binding is fetched), register';
 COMMENT ON COLUMN certmgr.acme_account.terms_of_service IS 'URL of the CA''s terms, as its directory said last';
 COMMENT ON COLUMN certmgr.acme_account.terms_of_service_agreed_to IS 'URL of the terms that were agreed to';
+COMMENT ON COLUMN certmgr.acme_account.caa_identities IS 'what the CA calls itself in CAA records, as its directory said last; certmgr.set_caa_identities() is stronger, see certmgr.acme_ca_status';
 COMMENT ON COLUMN certmgr.acme_account.eab_secret_id IS 'key for external account binding, sealed; gone when it was used and serves once only';
 COMMENT ON COLUMN certmgr.acme_account.candidate_key_id IS 'the key that a rollover under way goes to';
 COMMENT ON COLUMN certmgr.acme_account.rollover IS 'the last rollover of the key: draining (waits for requests under way), sent (outcome not known yet), done, failed; rollover_message says why';

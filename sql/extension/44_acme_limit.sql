@@ -15,9 +15,10 @@ CREATE VIEW certmgr.acme_ca_status WITH (security_barrier) AS
 SELECT a.name AS ca, certmgr_private.acme_preset_of(a.config) AS preset, t.state AS account, t.url AS account_url, t.status_message, t.rollover,
 	   CASE WHEN b.ca_id IS NULL THEN 'closed' WHEN b.open_until > pg_catalog.clock_timestamp() THEN 'open' ELSE 'half-open' END AS breaker,
 	   b.open_until, b.reason,
-	   (SELECT pg_catalog.count(*) FROM certmgr.acme_limit_state s WHERE s.ca_id = a.id AND s.parked_until > pg_catalog.clock_timestamp()) AS parked
+	   (SELECT pg_catalog.count(*) FROM certmgr.acme_limit_state s WHERE s.ca_id = a.id AND s.parked_until > pg_catalog.clock_timestamp()) AS parked,
+	   certmgr_private.caa_identities(a.config, t.caa_identities) AS caa_identities
   FROM certmgr.ca a
   LEFT JOIN certmgr.acme_account t ON t.ca_id = a.id AND t.active
   LEFT JOIN certmgr.acme_breaker b ON b.ca_id = a.id
  WHERE a.type = 'acme';
-COMMENT ON VIEW certmgr.acme_ca_status IS 'each ACME CA: its account, whether it answers (breaker closed), and how many rate limits it has said are used up';
+COMMENT ON VIEW certmgr.acme_ca_status IS 'each ACME CA: its account, whether it answers (breaker closed), and how many rate limits it has said are used up, and what it calls itself in CAA records';

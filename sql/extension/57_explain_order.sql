@@ -29,7 +29,7 @@ CREATE FUNCTION certmgr_private.explain_order(certificate bigint, OUT at timesta
 		  FROM certmgr.acme_order o WHERE o.certificate_id = explain_order.certificate AND o.finished_at IS NOT NULL
 		UNION ALL
 		SELECT s.next_attempt, 6, s.id, format('next: %s%s; rule: %s',
-			   CASE s.step WHEN 'new_order' THEN 'ask the CA for an order' WHEN 'authorize' THEN 'read the authorizations' WHEN 'present' THEN 'write TXT records'
+			   CASE s.step WHEN 'preflight' THEN 'look at CAA records, then ask the CA for an order' WHEN 'new_order' THEN 'ask the CA for an order' WHEN 'authorize' THEN 'read the authorizations' WHEN 'present' THEN 'write TXT records'
 				WHEN 'confirm' THEN 'wait until the DNS provider has made the change' WHEN 'propagate' THEN 'wait until the TXT records are at all name servers'
 				WHEN 'challenge' THEN 'answer the challenges' WHEN 'await' THEN 'ask whether the names are validated' WHEN 'finalize' THEN 'send the CSR'
 				WHEN 'issue' THEN 'ask whether the certificate is signed' ELSE 'download the certificate' END,

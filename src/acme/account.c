@@ -13,6 +13,7 @@
 
 #include "acme/internal.h"
 #include "base/encode.h"
+#include "base/host.h"
 #include "crypto/jws.h"
 #include "dns01/secret_map.h"
 
@@ -55,6 +56,23 @@ terms_readable(const char *terms)
 	return *p == '\0';
 }
 
+/* Those that are names, which an advice needs no error for. */
+static void
+read_caa_identities(const CmJson *list, CmAcmeDirectory *out)
+{
+	int			i;
+
+	for (i = 0; i < cm_json_length(list) && out->caa_count < CM_ACME_CAA_MAX; i++)
+	{
+		const char *name = cm_json_string(cm_json_at(list, i));
+		char		host[CM_HOST_MAX + 1];
+
+		if (name == NULL || !cm_host_canonical(name, false, host, NULL))
+			continue;
+		snprintf(out->caa_identities[out->caa_count++], sizeof(out->caa_identities[0]), "%s", host);
+	}
+}
+
 static bool
 read_directory(const CmJson *json, bool plain, CmAcmeDirectory *out, CmStatus *st)
 {
@@ -75,6 +93,8 @@ read_directory(const CmJson *json, bool plain, CmAcmeDirectory *out, CmStatus *s
 		if (out->terms_of_service == NULL)
 			return cm_fail(st, CM_MEMORY, "out of memory");
 	}
+	if (cm_json_type(cm_json_get(meta, "caaIdentities")) == CM_JSON_ARRAY)
+		read_caa_identities(cm_json_get(meta, "caaIdentities"), out);
 	out->external_account_required = cm_json_bool(cm_json_get(meta, "externalAccountRequired"), false);
 	return true;
 }

@@ -20,6 +20,9 @@
 
 typedef struct CmAcmeSession CmAcmeSession;
 
+/* Nobody has more than three names. */
+#define CM_ACME_CAA_MAX 8
+
 typedef struct CmAcmeDirectory
 {
 	char	   *new_nonce;
@@ -30,6 +33,8 @@ typedef struct CmAcmeDirectory
 	char	   *renewal_info;	/* NULL when missing */
 	char	   *terms_of_service;	/* NULL when missing */
 	bool		external_account_required;
+	char		caa_identities[CM_ACME_CAA_MAX][256];	/* what the CA calls itself in CAA records */
+	int			caa_count;
 } CmAcmeDirectory;
 
 typedef enum CmAcmeTarget

@@ -29,8 +29,6 @@ PG_FUNCTION_INFO_V1(certmgr_set_challenge_type);
 PG_FUNCTION_INFO_V1(certmgr_set_caa_identities);
 PG_FUNCTION_INFO_V1(certmgr_dns_persist_record);
 
-#define CONFIG_MAX 0x100000
-
 /* 0 for NULL; throws when there is none of that name. */
 static int64
 provider_id_of(const char *name)
@@ -159,7 +157,7 @@ certmgr_set_caa_identities(PG_FUNCTION_ARGS)
 	actor = cm_caller_name();
 	cm_owner_enter(&scope);
 	ca = acme_ca(name, true);
-	cm_acme_ca_set_config(ca->id, "caa_identities", count > 0 ? cm_buf_cstr(json) : NULL);
+	cm_acme_ca_set_config(ca->id, "caa_identities", !PG_ARGISNULL(1) ? cm_buf_cstr(json) : NULL);
 	cm_audit(actor, "alter", "ca", ca->id, NULL);
 	cm_owner_leave(&scope);
 	PG_RETURN_VOID();
@@ -167,18 +165,14 @@ certmgr_set_caa_identities(PG_FUNCTION_ARGS)
 
 /* What the CA calls itself in DNS. */
 static char *
-issuer_of(const CmCaRow *ca)
+issuer_of(const CmAcmeAccountRow *account)
 {
-	CmStatus	st = CM_STATUS_INIT;
-	CmJson	   *config = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), CONFIG_MAX, &st);
-	const CmJson *list = cm_json_get(config, "caa_identities");
-
-	if (list == NULL || cm_json_type(list) != CM_JSON_ARRAY || cm_json_length(list) == 0 || cm_json_type(cm_json_at(list, 0)) != CM_JSON_STRING)
+	if (account->caa_count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("it is not known what ca \"%s\" calls itself in DNS", ca->name),
+				 errmsg("it is not known what ca \"%s\" calls itself in DNS", account->ca_name),
 				 errhint("Give \"issuer\": the name that the CA's documentation tells to use in CAA records.")));
-	return pstrdup(cm_json_string(cm_json_at(list, 0)));
+	return account->caa_identities[0];
 }
 
 Datum
@@ -212,10 +206,10 @@ certmgr_dns_persist_record(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	cm_owner_enter(&scope);
 	ca = acme_ca(ca_name, false);
-	if (issuer == NULL)
-		issuer = issuer_of(ca);
 	account = cm_acme_account_get(cm_acme_account_of_ca(ca->id));
 	cm_owner_leave(&scope);
+	if (issuer == NULL && account != NULL)
+		issuer = issuer_of(account);
 	if (account == NULL || account->url == NULL)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_NOT_READY),

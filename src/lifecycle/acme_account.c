@@ -282,6 +282,16 @@ eab_apply(CmWork *work)
 
 /* ---- making it ---- */
 
+static void
+note_directory(int64 account_id, const CmAcmeDirectory *directory)
+{
+	char	   *identities[CM_ACME_CAA_MAX];
+
+	for (int i = 0; i < directory->caa_count; i++)
+		identities[i] = pstrdup(directory->caa_identities[i]);
+	cm_acme_account_set_directory(account_id, directory->terms_of_service, identities, directory->caa_count);
+}
+
 /* What a person has to do before the CA is asked; NULL: nothing. */
 static char *
 wanting(CmWork *work, const CmAcmeDirectory *directory)
@@ -335,7 +345,7 @@ register_prepare(CmWork *work)
 		cm_work_acme(work, CM_ACME_DIRECTORY, NULL, NULL)->tag = CM_ACCOUNT_DIRECTORY;
 		return CM_FATE_IO;
 	}
-	cm_acme_account_set_terms(account->id, directory->terms_of_service);
+	note_directory(account->id, directory);
 	words = wanting(work, directory);
 	if (words != NULL && account->eab_secret_id == 0 && (directory->external_account_required || account->quirks.eab_required) && eab_url_of(account) != NULL &&
 		account->contact_count > 0 && (account->agreed || directory->terms_of_service == NULL))

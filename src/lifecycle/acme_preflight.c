@@ -10,28 +10,22 @@
 #include "lifecycle/challenge.h"
 #include "store/acme_certificate.h"
 #include "store/dns_zone.h"
+#include "utils/timestamp.h"
 
-#define CONFIG_MAX 0x100000
+/* Resolvers that do not answer cost each order seconds, for an advice. */
+#define SILENT_PAUSE_MS (INT64CONST(300) * 1000)
 
-/* NULL: the CA's names are not known. */
+/* NULL: the CA's names are not known, or nobody can be asked. */
 static CmDns01Caa *
 wanted(CmWork *work)
 {
-	CmStatus	st = CM_STATUS_INIT;
-	CmJson	   *config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CONFIG_MAX, &st);
-	const CmJson *list = cm_json_get(config, "caa_identities");
 	CmDns01Caa *caa = palloc0(sizeof(CmDns01Caa));
 
-	for (int i = 0; list != NULL && i < cm_json_length(list) && caa->nissuers < CM_DNS01_ISSUERS_MAX; i++)
-	{
-		const CmJson *item = cm_json_at(list, i);
-
-		if (cm_json_type(item) == CM_JSON_STRING)
-			strlcpy(caa->issuers[caa->nissuers++], cm_json_string(item), sizeof(caa->issuers[0]));
-	}
+	for (int i = 0; i < work->account->caa_count && caa->nissuers < CM_DNS01_ISSUERS_MAX; i++)
+		strlcpy(caa->issuers[caa->nissuers++], work->account->caa_identities[i], sizeof(caa->issuers[0]));
 	strlcpy(caa->account, work->account->url, sizeof(caa->account));
 	strlcpy(caa->method, cm_challenge_of_ca(work->account->ca_config), sizeof(caa->method));
-	return caa->nissuers > 0 ? caa : NULL;
+	return caa->nissuers > 0 && GetCurrentTimestamp() >= work->client->resolvers_after ? caa : NULL;
 }
 
 CmFate
@@ -72,13 +66,18 @@ cm_step_preflight_prepare(CmWork *work)
 CmFate
 cm_step_preflight_apply(CmWork *work)
 {
+	int			silent = 0;
+
 	for (int i = 0; i < work->nops; i++)
 	{
 		CmOp	   *op = work->ops[i];
 
+		silent += op->dns.status.code == CM_NETWORK;
 		if (op->dns.status.code == CM_POLICY)
 			return cm_order_failed(work, psprintf("the CA must refuse %s: %s", op->name, cm_status_words(&op->dns.status)), NULL, false);
 	}
 	/* What could not be looked up, the CA looks up itself. */
+	if (silent == work->nops)
+		work->client->resolvers_after = cm_after_ms(SILENT_PAUSE_MS);
 	return cm_order_step(work, "new_order", NULL);
 }

@@ -54,6 +54,7 @@ typedef struct CmAcmeClient
 	CmAcmeSession *session;
 	CmKey	   *key;
 	CmPace		paces[CM_WAITS];
+	TimestampTz resolvers_after;	/* they did not answer questions about CAA records: not asked before */
 	int			refs;			/* jobs that use it */
 	bool		stale;
 } CmAcmeClient;

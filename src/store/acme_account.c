@@ -15,7 +15,8 @@ cm_acme_account_get(int64 id)
 {
 	static CmQuery get = {
 		"SELECT a.id, a.ca_id, c.name, c.config::text, c.dns_provider_id, a.key_id, a.state, a.url, a.contacts, a.terms_of_service_agreed, a.eab_kid, a.eab_secret_id,"
-		" a.eab_algorithm, a.active, a.step, a.terms_of_service_agreed_to, a.update_wanted, a.deactivation_wanted, a.candidate_key_id, a.rollover"
+		" a.eab_algorithm, a.active, a.step, a.terms_of_service_agreed_to, a.update_wanted, a.deactivation_wanted, a.candidate_key_id, a.rollover,"
+		" certmgr_private.caa_identities(c.config, a.caa_identities)"
 		" FROM certmgr.acme_account a JOIN certmgr.ca c ON c.id = a.ca_id WHERE a.id = $1",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&get, (Datum[]) {Int64GetDatum(id)}, NULL);
@@ -44,6 +45,7 @@ cm_acme_account_get(int64 id)
 	row->deactivation_wanted = cm_rows_bool(&rows, 0, 17);
 	row->candidate_key_id = cm_rows_int64(&rows, 0, 18);
 	row->rollover = cm_rows_text(&rows, 0, 19);
+	row->caa_identities = cm_text_array(cm_rows_value(&rows, 0, 20), &row->caa_count);
 	cm_acme_quirks_load(row->ca_id, row->ca_config, &row->quirks);
 	return row;
 }
@@ -164,11 +166,13 @@ cm_acme_account_end(const CmAcmeAccountRow *account, const char *state, const ch
 }
 
 void
-cm_acme_account_set_terms(int64 id, const char *url)
+cm_acme_account_set_directory(int64 id, const char *terms, char *const *caa_identities, int count)
 {
-	static CmQuery set = {"UPDATE certmgr.acme_account SET terms_of_service = $2 WHERE id = $1 AND terms_of_service IS DISTINCT FROM $2", 2, {INT8OID, TEXTOID}};
+	static CmQuery set = {
+		"UPDATE certmgr.acme_account SET terms_of_service = $2, caa_identities = $3 WHERE id = $1 AND (terms_of_service, caa_identities) IS DISTINCT FROM ($2, $3)",
+		3, {INT8OID, TEXTOID, TEXTARRAYOID}};
 
-	cm_query(&set, (Datum[]) {Int64GetDatum(id), cm_datum_text(url)}, (bool[]) {false, url == NULL});
+	cm_query(&set, (Datum[]) {Int64GetDatum(id), cm_datum_text(terms), cm_datum_text_array(caa_identities, count)}, (bool[]) {false, terms == NULL, false});
 }
 
 void

@@ -26,6 +26,8 @@ typedef struct CmAcmeAccountRow
 	bool		active;
 	char	   *step;			/* of registering: "find", "eab", "register" */
 	char	   *agreed_to;		/* URL of the terms, or NULL */
+	char	  **caa_identities;	/* what the CA calls itself in CAA records: as a person said, else as its directory does */
+	int			caa_count;
 	bool		update_wanted;
 	bool		deactivation_wanted;
 	int64		candidate_key_id;	/* 0: none */
@@ -62,7 +64,8 @@ extern void cm_acme_account_say(const CmAcmeAccountRow *account, const char *mes
 /* It is of no use any more: state is "deactivated" or "lost". */
 extern void cm_acme_account_end(const CmAcmeAccountRow *account, const char *state, const char *message);
 /* What the directory says. */
-extern void cm_acme_account_set_terms(int64 id, const char *url);
+/* What the CA's directory says: URL of the terms or NULL, its names in CAA records. */
+extern void cm_acme_account_set_directory(int64 id, const char *terms, char *const *caa_identities, int count);
 extern void cm_acme_account_set_agreed(int64 id, bool agreed);	/* to the terms as they were seen last */
 extern void cm_acme_account_set_contacts(int64 id, char *const *contacts, int count);
 /* secret_id 0: none any more. */

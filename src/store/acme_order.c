@@ -53,7 +53,8 @@ cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identi
 {
 	static CmQuery insert = {
 		"INSERT INTO certmgr.acme_order (certificate_id, account_id, step, identifiers, step_since, created_at)"
-		" VALUES ($1, $2, CASE WHEN EXISTS (SELECT FROM certmgr.acme_account a JOIN certmgr.ca ON ca.id = a.ca_id WHERE a.id = $2 AND ca.config OPERATOR(pg_catalog.?) 'caa_identities') THEN 'preflight' ELSE 'new_order' END, $3, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()) RETURNING id",
+		" VALUES ($1, $2, CASE WHEN EXISTS (SELECT FROM certmgr.acme_account a JOIN certmgr.ca ON ca.id = a.ca_id WHERE a.id = $2"
+		" AND (a.url IS NULL OR certmgr_private.caa_identities(ca.config, a.caa_identities) <> '{}')) THEN 'preflight' ELSE 'new_order' END, $3, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()) RETURNING id",
 		3, {INT8OID, INT8OID, TEXTARRAYOID}};
 	CmRows		rows = cm_query(&insert, (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(account_id), cm_datum_text_array(identifiers, count)}, NULL);
 

@@ -249,7 +249,12 @@ my $refused = CertmgrTest::poll_until($node, "SELECT state FROM certmgr.certific
 like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $caa"), qr/the CA must refuse a\.caa\.example\.test: CAA records do not allow the CA pebble\.letsencrypt\.org .*issue "other\.example"/, 'CAA forbids: refused here');
 is(scalar(() = CertmgrTest::slurp($acme->{PEBBLE_LOG}) =~ m{POST /order-plz}g), $orders, 'nothing was asked of the CA');
 issued(issue('pebble', 'caaok.example.test'), 'CAA with the right method allows');
-sql(q{SELECT certmgr.set_caa_identities('pebble', NULL)});
+# Without a person's word the directory's counts; {} says not to look.
+sql(q{SELECT certmgr.set_caa_identities('pebble', NULL); UPDATE certmgr.acme_account SET caa_identities = '{pebble.letsencrypt.org}'});
+$caa = issue('pebble', 'b.caa.example.test');
+$refused = CertmgrTest::poll_until($node, "SELECT state FROM certmgr.certificate WHERE id = $caa", 'failed');
+like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $caa"), qr/the CA must refuse b\.caa\.example\.test/, 'the name that the directory says is looked for');
+sql(q{SELECT certmgr.set_caa_identities('pebble', '{}')});
 
 # ---- leftovers ----
 

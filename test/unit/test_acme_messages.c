@@ -231,7 +231,7 @@ test_directory(void **state)
 	(void) state;
 	assert_true(cm_acme_directory_parse(body("{\"newNonce\":\"https://a/n\",\"newAccount\":\"https://a/a\",\"newOrder\":\"https://a/o\",\"revokeCert\":\"http://a/r\","
 											 "\"renewalInfo\":\"https://a/ari\",\"keyChange\":7,\"meta\":{\"termsOfService\":\"http://a/tos\",\"externalAccountRequired\":true,"
-											 "\"x\":{}},\"AbCd\":\"https://random\"}"), false, &d, &st));
+											 "\"x\":{},\"caaIdentities\":[\"CA.Example\",7,\"a b\",\"two.example\",null]},\"AbCd\":\"https://random\"}"), false, &d, &st));
 	assert_string_equal(d.new_nonce, "https://a/n");
 	assert_string_equal(d.new_account, "https://a/a");
 	assert_string_equal(d.new_order, "https://a/o");
@@ -240,6 +240,9 @@ test_directory(void **state)
 	assert_string_equal(d.renewal_info, "https://a/ari");
 	assert_string_equal(d.terms_of_service, "http://a/tos");
 	assert_true(d.external_account_required);
+	assert_int_equal(d.caa_count, 2);
+	assert_string_equal(d.caa_identities[0], "ca.example");
+	assert_string_equal(d.caa_identities[1], "two.example");
 	cm_acme_directory_free(&d);
 	assert_false(cm_acme_directory_parse(body("{\"newNonce\":\"https://a/n\",\"newAccount\":\"https://a/a\"}"), false, &d, &st));
 	assert_int_equal(st.code, CM_PROTOCOL);
