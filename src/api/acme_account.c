@@ -98,7 +98,7 @@ arg_contacts(FunctionCallInfo fcinfo, int n, int *count)
 typedef struct Eab
 {
 	char	   *kid;			/* NULL: none */
-	char	   *key;			/* base64 text; wiped when it is sealed */
+	char	   *key;			/* base64 text, in memory that is wiped */
 	char	   *algorithm;		/* NULL: not said */
 } Eab;
 
@@ -107,7 +107,7 @@ static Eab
 arg_eab(FunctionCallInfo fcinfo, int kid, int key, int algorithm)
 {
 	CmBuf	   *plain = cm_own_secret(0);
-	Eab			eab = {cm_arg_text(fcinfo, kid), cm_arg_text(fcinfo, key), cm_arg_text(fcinfo, algorithm)};
+	Eab			eab = {cm_arg_text(fcinfo, kid), cm_arg_secret(fcinfo, key), cm_arg_text(fcinfo, algorithm)};
 
 	if ((eab.kid == NULL) != (eab.key == NULL) || (eab.kid != NULL && eab.kid[0] == '\0'))
 		ereport(ERROR,
@@ -127,13 +127,9 @@ arg_eab(FunctionCallInfo fcinfo, int kid, int key, int algorithm)
 static int64
 seal_eab(const char *ca_name, Eab *eab)
 {
-	int64		id;
-
 	if (eab->key == NULL)
 		return 0;
-	id = cm_secret_put(psprintf("eab:%s", ca_name), cm_slice(eab->key, strlen(eab->key)));
-	cm_wipe(eab->key, strlen(eab->key));
-	return id;
+	return cm_secret_put(psprintf("eab:%s", ca_name), cm_slice(eab->key, strlen(eab->key)));
 }
 
 static CmKeyAlg

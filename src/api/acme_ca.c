@@ -76,7 +76,7 @@ certmgr_create_dns_provider(PG_FUNCTION_ARGS)
 	char	   *name;
 	char	   *type;
 	char	   *config = "{}";
-	char	   *secret = cm_arg_text(fcinfo, 3);
+	char	   *secret = cm_arg_secret(fcinfo, 3);
 	const CmDns01Provider *provider;
 	CmOwnerScope scope;
 	char	   *actor;
@@ -107,10 +107,7 @@ certmgr_create_dns_provider(PG_FUNCTION_ARGS)
 				 errhint("SELECT certmgr.alter_dns_provider(%s, config => '{...}', secret => '...') changes it, certmgr.set_secret(%s, '...') the credential alone.",
 						 quote_literal_cstr(name), quote_literal_cstr(psprintf("dns_provider:%s", name)))));
 	if (secret != NULL)
-	{
 		secret_id = cm_secret_put(psprintf("dns_provider:%s", name), cm_slice(secret, strlen(secret)));
-		cm_wipe(secret, strlen(secret));
-	}
 	id = cm_dns_provider_insert(name, type, config, secret_id);
 	cm_audit(actor, "create", "dns_provider", id, NULL);
 	cm_owner_leave(&scope);
@@ -126,7 +123,7 @@ certmgr_alter_dns_provider(PG_FUNCTION_ARGS)
 {
 	char	   *name;
 	char	   *config;
-	char	   *secret = cm_arg_text(fcinfo, 2);
+	char	   *secret = cm_arg_secret(fcinfo, 2);
 	const CmDns01Provider *provider;
 	CmDnsProviderRow *row;
 	CmOwnerScope scope;
@@ -156,10 +153,7 @@ certmgr_alter_dns_provider(PG_FUNCTION_ARGS)
 	cm_owner_enter(&scope);
 	cm_dns_provider_set_config(row->id, config);
 	if (secret != NULL)
-	{
 		cm_dns_provider_set_secret(row->id, cm_secret_put(psprintf("dns_provider:%s", name), cm_slice(secret, strlen(secret))));
-		cm_wipe(secret, strlen(secret));
-	}
 	cm_dns_record_retry();
 	cm_audit(actor, "alter", "dns_provider", row->id, NULL);
 	cm_owner_leave(&scope);
@@ -223,7 +217,7 @@ certmgr_set_secret(PG_FUNCTION_ARGS)
 	cm_caller_require_admin("set a secret");
 	name = cm_arg_name(fcinfo, 0, "name");
 	cm_arg_not_null(fcinfo, 1, "value");
-	value = cm_arg_text(fcinfo, 1);
+	value = cm_arg_secret(fcinfo, 1);
 	if (value[0] == '\0' || strlen(value) > SECRET_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -242,7 +236,6 @@ certmgr_set_secret(PG_FUNCTION_ARGS)
 				(errmsg("DNS provider \"%s\" does not use the secret \"%s\"", name, name),
 				 errhint("Its credential is changed by SELECT certmgr.set_secret(%s, '...');",
 						 quote_literal_cstr(psprintf("dns_provider:%s", name)))));
-	cm_wipe(value, strlen(value));
 	cm_audit(actor, "set", "secret", id, NULL);
 	cm_owner_leave(&scope);
 	PG_RETURN_VOID();

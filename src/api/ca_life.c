@@ -33,9 +33,9 @@ certmgr_import_ca(PG_FUNCTION_ARGS)
 	cm_arg_not_null(fcinfo, 1, "certificate");
 	cm_arg_not_null(fcinfo, 5, "crl_lifetime");
 	import.certificate = cm_arg_text(fcinfo, 1);
-	import.private_key = cm_arg_text(fcinfo, 2);
+	import.private_key = cm_arg_secret(fcinfo, 2);
 	import.chain = cm_arg_text(fcinfo, 3);
-	import.password = cm_arg_text(fcinfo, 4);
+	import.password = cm_arg_secret(fcinfo, 4);
 	import.as.crl_lifetime = PG_GETARG_INTERVAL_P(5);
 	cm_arg_crl_lifetime(import.as.crl_lifetime);
 	import.as.crl_url = cm_arg_text(fcinfo, 6);

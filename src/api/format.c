@@ -49,7 +49,7 @@ password_arg(FunctionCallInfo fcinfo, int n)
 	char	   *password;
 
 	cm_arg_not_null(fcinfo, n, "password");
-	password = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	password = cm_arg_secret(fcinfo, n);
 	if (strlen(password) < PASSWORD_MIN || strlen(password) > PASSWORD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PASSWORD),
@@ -118,7 +118,6 @@ certmgr_pkcs12(PG_FUNCTION_ARGS)
 	if (!cm_pkcs12_build((const CmKey *) key->object, with_issuers(row, false), cm_arg_text(fcinfo, 3), password, profile, out, &st))
 		cm_throw(&st, NULL);
 	cm_own_release(key);
-	cm_wipe(password, strlen(password));
 	PG_RETURN_BYTEA_P(to_bytea(out));
 }
 
@@ -137,7 +136,6 @@ certmgr_private_key_encrypted_pem(PG_FUNCTION_ARGS)
 	if (!cm_key_encrypted_pem((const CmKey *) key->object, password, out, &st))
 		cm_throw(&st, NULL);
 	cm_own_release(key);
-	cm_wipe(password, strlen(password));
 	result = cstring_to_text_with_len(cm_buf_cstr(out), (int) out->len);
 	cm_buf_free(out);
 	PG_RETURN_TEXT_P(result);

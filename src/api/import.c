@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "api/args.h"
-#include "base/buf.h"
 #include "funcapi.h"
 #include "lifecycle/import.h"
 #include "pg/caller.h"
@@ -18,15 +17,13 @@ Datum
 certmgr_import_certificate(PG_FUNCTION_ARGS)
 {
 	CmImport	import = {0};
-	char	   *private_key = cm_arg_text(fcinfo, 1);
-	char	   *password = cm_arg_text(fcinfo, 2);
 	CmOwnerScope scope;
 	int64		id;
 
 	cm_arg_not_null(fcinfo, 0, "certificate");
 	import.certificate = cm_arg_text(fcinfo, 0);
-	import.private_key = private_key;
-	import.password = password;
+	import.private_key = cm_arg_secret(fcinfo, 1);
+	import.password = cm_arg_secret(fcinfo, 2);
 	import.subscriber = cm_arg_text(fcinfo, 3);
 	if (!PG_ARGISNULL(4))
 		import.metadata = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(4)));
@@ -35,10 +32,6 @@ certmgr_import_certificate(PG_FUNCTION_ARGS)
 	cm_owner_enter(&scope);
 	id = cm_import_certificate(&import);
 	cm_owner_leave(&scope);
-	if (private_key != NULL)
-		cm_wipe(private_key, strlen(private_key));
-	if (password != NULL)
-		cm_wipe(password, strlen(password));
 	PG_RETURN_INT64(id);
 }
 
