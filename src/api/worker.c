@@ -168,7 +168,13 @@ certmgr_server_status(PG_FUNCTION_ARGS)
 	values[0] = BoolGetDatum(cm_worker_preloaded());
 	values[1] = Int32GetDatum(pid);
 	nulls[1] = pid == 0;
-	values[2] = CStringGetTextDatum(cm_master_key_load(&st) ? "ok" : cm_status_words(&st));
+	if (cm_master_key_load(&st))
+		values[2] = CStringGetTextDatum("ok");
+	else
+	{
+		cm_master_key_tell_path(&st);
+		values[2] = CStringGetTextDatum(cm_status_words(&st));
+	}
 	cm_owner_enter(&scope);
 	values[3] = BoolGetDatum(cm_instance_adopted());
 	cm_owner_leave(&scope);

@@ -16,6 +16,7 @@
 #include "crypto/seal.h"
 #include "lifecycle/master_key.h"
 #include "miscadmin.h"
+#include "pg/caller.h"
 #include "pg/error.h"
 #include "pg/guc.h"
 #include "storage/fd.h"
@@ -67,16 +68,16 @@ check_file(int fd, const char *path, CmStatus *st)
 	struct stat info;
 
 	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
-		return cm_fail(st, CM_SEALED, "master key file \"%s\" is not a regular file", path);
+		return cm_fail(st, CM_SEALED, "master key file is not a regular file");
 	if (info.st_uid != geteuid() && info.st_uid != 0)
-		return cm_fail(st, CM_SEALED, "master key file \"%s\" belongs to another user", path);
+		return cm_fail(st, CM_SEALED, "master key file belongs to another user");
 	if (info.st_mode & (S_IRWXG | S_IRWXO))
 	{
-		cm_fail(st, CM_SEALED, "master key file \"%s\" is open to other users", path);
+		cm_fail(st, CM_SEALED, "master key file is open to other users");
 		return cm_fail_detail(st, "Its mode is %04o; it must be 0600 or less.", (unsigned) (info.st_mode & 07777));
 	}
 	if (inside_data_directory(path))
-		return cm_fail(st, CM_SEALED, "master key file \"%s\" lies inside the data directory", path);
+		return cm_fail(st, CM_SEALED, "master key file lies inside the data directory");
 	return true;
 }
 
@@ -89,12 +90,12 @@ load_file(const char *path, CmStatus *st)
 	bool		ok;
 
 	if (fd < 0)
-		return cm_fail(st, CM_SEALED, "could not open master key file \"%s\": %s", path, strerror(errno));
+		return cm_fail(st, CM_SEALED, "could not open master key file: %s", strerror(errno));
 	ok = check_file(fd, path, st);
 	if (ok)
 	{
 		len = read(fd, content, FILE_MAX);
-		ok = len < 0 ? cm_fail(st, CM_SEALED, "could not read master key file \"%s\": %s", path, strerror(errno))
+		ok = len < 0 ? cm_fail(st, CM_SEALED, "could not read master key file: %s", strerror(errno))
 			: parse_key(content, (size_t) len, "master key file", st);
 		cm_wipe(content, sizeof(content));
 	}
@@ -149,12 +150,23 @@ cm_master_key_load(CmStatus *st)
 }
 
 void
+cm_master_key_tell_path(CmStatus *st)
+{
+	size_t		len = strlen(st->detail);
+
+	/* Who sits at the other end counts, not as whom a function acts just now. */
+	if (cm_guc_master_key_file != NULL && cm_guc_master_key_file[0] != '\0' && cm_session_is_admin())
+		snprintf(st->detail + len, sizeof(st->detail) - len, "%sThe file is \"%s\".", len > 0 ? " " : "", cm_guc_master_key_file);
+}
+
+void
 cm_master_key_require(void)
 {
 	CmStatus	st = CM_STATUS_INIT;
 
 	if (cm_master_key_load(&st))
 		return;
+	cm_master_key_tell_path(&st);
 	if (cm_guc_master_key_file == NULL || cm_guc_master_key_file[0] == '\0')
 		cm_throw(&st, "As a superuser: SELECT certmgr.create_master_key('/path/outside/the/data/directory'); "
 				 "ALTER SYSTEM SET certmgr.master_key_file = '/path/outside/the/data/directory'; SELECT pg_reload_conf();");

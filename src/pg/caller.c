@@ -17,17 +17,29 @@ cm_caller_name(void)
 }
 
 static bool
-caller_has(const char *role)
+has(Oid user, const char *role)
 {
 	Oid			oid = get_role_oid(role, true);
 
-	return superuser() || (OidIsValid(oid) && has_privs_of_role(GetUserId(), oid));
+	return superuser_arg(user) || (OidIsValid(oid) && has_privs_of_role(user, oid));
+}
+
+static bool
+caller_has(const char *role)
+{
+	return has(GetUserId(), role);
 }
 
 bool
 cm_caller_is_admin(void)
 {
 	return caller_has("certmgr_admin");
+}
+
+bool
+cm_session_is_admin(void)
+{
+	return has(GetOuterUserId(), "certmgr_admin");
 }
 
 bool

@@ -13,6 +13,8 @@ extern char *cm_caller_name(void);
 /* Is the caller a member (with its privileges) of certmgr_admin, of certmgr_operator or admin? Superusers are. */
 extern bool cm_caller_is_admin(void);
 extern bool cm_caller_is_operator(void);
+/* The same of the role that the session has set, whoever it acts as inside of functions: of the one who reads the message. */
+extern bool cm_session_is_admin(void);
 /* May the caller act for this role (by name; NULL: nobody)? A role that is gone belongs to nobody. */
 extern bool cm_caller_acts_for(const char *role);
 extern void cm_caller_require_admin(const char *what);
