@@ -67,6 +67,8 @@ INSERT INTO certmgr.acme_quirk (shipped, preset, key, value, note) VALUES
 	(true, 'letsencrypt', 'ip', 'true', 'with profile shortlived'),
 	(true, 'letsencrypt', 'request_rate', '100', 'the edge refuses 250 a second and above'),
 	(true, 'letsencrypt', 'request_burst', '50', NULL),
+	(true, 'letsencrypt', 'nonce_rate', '15', 'new-nonce: the edge lets 20 a second and a burst of 10 pass'),
+	(true, 'letsencrypt', 'nonce_burst', '8', NULL),
 	(true, 'zerossl', 'eab_required', 'true', NULL),
 	(true, 'zerossl', 'retry_after_cap', '30000', 'says a day, is ready in minutes'),
 	(true, 'zerossl', 'polls', '[3000, 5000, 8000, 15000, 30000, 60000]', 'seven requests a second are too many'),

@@ -11,7 +11,7 @@ CREATE FUNCTION certmgr.alter_acme_ca(name text, contacts text[] DEFAULT NULL, d
 	trust_anchors text DEFAULT NULL, quirks jsonb DEFAULT NULL, eab_kid text DEFAULT NULL, eab_hmac_key text DEFAULT NULL, eab_algorithm text DEFAULT NULL, chain_anchors text DEFAULT NULL)
 	RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_alter_acme_ca';
 COMMENT ON FUNCTION certmgr.alter_acme_ca(text, text[], text, text, text, text, text, jsonb, text, text, text, text) IS
-	'changes what is not NULL; an empty text or {} takes away what was there. quirks: those that are named, the others stay; null for one that shall be as the preset has it again. The worker tells the CA of new contacts, and tries an account that waited for a person again';
+	'changes what is not NULL; an empty text or {} takes away what was there. quirks: those that are named, the others stay; null for one that shall be as the preset has it again, {} for all. The worker tells the CA of new contacts, and tries an account that waited for a person again';
 
 CREATE FUNCTION certmgr.agree_terms_of_service(ca text) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_agree_terms_of_service';
 COMMENT ON FUNCTION certmgr.agree_terms_of_service(text) IS 'you agree to the terms of service of that CA as they are now: certmgr.acme_account.terms_of_service has their URL. The account goes on';

@@ -70,6 +70,10 @@ extern bool cm_nonce_put(CmNoncePool *pool, const char *value, int64_t now);	/* 
 extern bool cm_nonce_take(CmNoncePool *pool, int64_t now, CmNonce *out);
 extern void cm_nonce_drop_until(CmNoncePool *pool, int64_t at);	/* those that came then or before */
 
+/* pace.c: milliseconds until a request (to newNonce) may go, 0: now; and that one went. */
+extern int64_t cm_acme_pace_wait(const CmAcmePace *pace, bool nonce);
+extern void cm_acme_pace_count(CmAcmePace *pace, bool nonce);
+
 /* account.c: what keyChange signs with the account key: a JWS by the new one (RFC 8555 7.3.5). */
 extern bool cm_acme_key_change(const char *account_url, const CmKey *key, const CmKey *new_key, const char *url, CmBuf *out, CmStatus *st);
 /* The directory (RFC 8555 7.1.1), strings on malloc. Its URLs must have the scheme that plain says. */

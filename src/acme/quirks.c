@@ -38,7 +38,8 @@ typedef struct Field
 
 /* "polls" is an array and has its own code. */
 static const Field fields[] = {
-	INT(in_flight, 0, 10000), INT(request_rate, 0, 10000), INT(request_burst, 1, 10000), INT(names_max, 1, 1000),
+	INT(in_flight, 0, 10000), INT(request_rate, 0, 10000), INT(request_burst, 1, 10000),
+	INT(nonce_rate, 0, 10000), INT(nonce_burst, 1, 10000), INT(names_max, 1, 1000),
 	INT(retry_after_cap, 1000, 86400000), INT(finalize_timeout, 1000, 240000), INT(processing_max, 1, 720),
 	BOOL(challenge_repost), BOOL(optimistic_finalize), BOOL(contact_required), BOOL(eab_required), BOOL(eab_single_use), BOOL(key_change),
 	BOOL(validity), BOOL(profiles), BOOL(ari), BOOL(wildcards), BOOL(idn), BOOL(ip), BOOL(order_reuse),
@@ -54,6 +55,7 @@ cm_acme_quirks_init(CmAcmeQuirks *quirks)
 
 	memset(quirks, 0, sizeof(*quirks));
 	quirks->request_burst = 1;
+	quirks->nonce_burst = 1;
 	quirks->names_max = 100;
 	memcpy(quirks->polls, polls, sizeof(polls));
 	quirks->poll_count = lengthof(polls);

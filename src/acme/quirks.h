@@ -17,6 +17,8 @@ typedef struct CmAcmeQuirks
 	int			in_flight;		/* orders of one account under way at a time; 0: no limit */
 	int			request_rate;	/* requests a second; 0: no limit */
 	int			request_burst;	/* that many may go at once */
+	int			nonce_rate;		/* of them to newNonce; 0: no limit of its own */
+	int			nonce_burst;
 	int			names_max;		/* a certificate */
 	int			polls[CM_ACME_QUIRK_POLLS]; /* before the n-th question for an order; the last one goes on */
 	int			poll_count;

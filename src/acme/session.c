@@ -24,6 +24,8 @@
 #define FETCH_TIMEOUT_MS 30000	/* directory and nonces are static or nearly so */
 #define POST_TIMEOUT_MS 60000	/* session.h */
 #define MAX_NONCE_RETRIES 10	/* session.h */
+/* What waits longer than this for its turn would outlast the lease of its job: 300 s are left, 240 s finalize may take. */
+#define TURN_MAX_MS 50000
 #define PIPELINE 32				/* requests the HTTP layer has under way at one host */
 #define MAX_PAYLOAD ((size_t) 48 * 1024)	/* servers read some 50,000 bytes */
 
@@ -53,6 +55,7 @@ typedef struct Request
 	bool		after_404;		/* went again with a new directory */
 	int			bad_nonces;
 	int			followers;
+	int64_t		since;			/* when it came */
 } Request;
 
 typedef struct Queue
@@ -88,6 +91,8 @@ struct CmAcmeSession
 	Queue		waiting;
 	Queue		running;
 	CmTimer    *timer;			/* for pump, of requests that came from outside */
+	CmAcmePace *pace;			/* NULL: none */
+	CmTimer    *pace_timer;		/* for pump, when the next request may go */
 	int64_t		sent;
 	int			depth;			/* frames of ours on the stack that go on using the session */
 	bool		doomed;			/* destroyed inside a callback */
@@ -176,6 +181,36 @@ request_copy(CmAcmeSession *session, const CmAcmeRequest *from)
 		return request;
 	request_free(request);
 	return NULL;
+}
+
+/* ---- pace ---- */
+
+void
+cm_acme_session_set_pace(CmAcmeSession *session, CmAcmePace *pace)
+{
+	session->pace = pace;
+}
+
+static void pace_timer(void *arg);
+
+/* May a request (for a nonce) go now? Otherwise pump comes back when it may. */
+static bool
+may_go(CmAcmeSession *session, bool nonce)
+{
+	int64_t		ms = session->pace != NULL ? cm_acme_pace_wait(session->pace, nonce) : 0;
+
+	if (ms > 0 && session->pace_timer == NULL)
+		session->pace_timer = cm_timer_start(session->loop, ms, pace_timer, session);
+	/* Without memory for a timer it goes too early: better than never. */
+	return ms == 0 || session->pace_timer == NULL;
+}
+
+static void
+count_sent(CmAcmeSession *session, bool nonce)
+{
+	session->sent++;
+	if (session->pace != NULL)
+		cm_acme_pace_count(session->pace, nonce);
 }
 
 /* ---- entering and leaving: a callback may destroy the session ---- */
@@ -308,7 +343,7 @@ fetch(CmAcmeSession *session, const char *method, const char *url, CmHttpDone do
 	cm_acme_reply_init(reply, url);
 	started = cm_http_start(session->loop, &http, done, arg, &reply->status);
 	if (started != NULL)
-		session->sent++;
+		count_sent(session, url != session->directory_url);
 	return started;
 }
 
@@ -356,6 +391,8 @@ fetch_nonces(CmAcmeSession *session, int wanted)
 
 		if (nonce->http != NULL)
 			continue;
+		if (!may_go(session, true))
+			return;
 		nonce->session = session;
 		nonce->by_get = session->nonce_by_get;
 		nonce->http = fetch(session, nonce->by_get ? "GET" : "HEAD", session->directory.new_nonce, nonce_done, nonce, &reply);
@@ -508,7 +545,7 @@ send_get(CmAcmeSession *session, Request *request, const char *url, CmStatus *st
 	request->http = cm_http_start(session->loop, &http, post_done, request, st);
 	if (request->http == NULL)
 		return false;
-	session->sent++;
+	count_sent(session, false);
 	queue_add(&session->running, request, false);
 	return true;
 }
@@ -546,10 +583,29 @@ send_request(CmAcmeSession *session, Request *request, CmStatus *st)
 	cm_buf_free(&body);
 	if (request->http == NULL)
 		return false;
-	session->sent++;
+	count_sent(session, false);
 	queue_add(&session->running, request, false);
 	prefetch_nonces(session, request->followers);
 	return true;
+}
+
+/* Nobody can wait for ever, and a job whose lease is over must not send. */
+static void
+give_up_late(CmAcmeSession *session)
+{
+	int64_t		now = cm_monotonic_ms();
+	int			n = session->waiting.count;
+
+	while (n-- > 0 && !session->doomed && session->waiting.first != NULL && now - session->waiting.first->since > TURN_MAX_MS)
+	{
+		Request    *request = session->waiting.first;
+		CmAcmeReply reply;
+
+		queue_remove(&session->waiting, request);
+		cm_acme_reply_init(&reply, session->directory_url);
+		cm_fail(&reply.status, CM_LIMIT, "more requests wait for the CA than its quirk \"request_rate\" lets pass in %d s", TURN_MAX_MS / 1000);
+		complete(request, &reply);
+	}
 }
 
 /* Does what can be done now. Only called from dispatch, inside enter and leave. */
@@ -563,7 +619,7 @@ pump(CmAcmeSession *session)
 
 		if (!directory_usable(session))
 		{
-			if (session->directory_fetch != NULL)
+			if (session->directory_fetch != NULL || !may_go(session, false))
 				return;
 			session->directory_fetch = fetch(session, "GET", session->directory_url, directory_done, session, &reply);
 			if (session->directory_fetch != NULL)
@@ -574,6 +630,11 @@ pump(CmAcmeSession *session)
 				return;
 		}
 		cm_acme_reply_init(&reply, session->directory_url);
+		if (request->target != CM_ACME_DIRECTORY && !may_go(session, false))
+		{
+			give_up_late(session);
+			return;
+		}
 		if (request->target != CM_ACME_DIRECTORY && request->target != CM_ACME_RENEWAL_INFO && !cm_nonce_take(&session->pool, cm_monotonic_ms(), &request->nonce))
 		{
 			/* the HTTP layer has no more under way: their answers bring nonces as fast as the server goes */
@@ -602,6 +663,17 @@ pump_timer(void *arg)
 	CmAcmeSession *session = arg;
 
 	session->timer = NULL;
+	enter(session);
+	pump(session);
+	leave(session);
+}
+
+static void
+pace_timer(void *arg)
+{
+	CmAcmeSession *session = arg;
+
+	session->pace_timer = NULL;
 	enter(session);
 	pump(session);
 	leave(session);
@@ -651,6 +723,7 @@ cm_acme_post(CmAcmeSession *session, const CmAcmeRequest *from, CmAcmeDone done,
 		return cm_fail(st, CM_MEMORY, "out of memory");
 	request->done = done;
 	request->arg = arg;
+	request->since = cm_monotonic_ms();
 	queue_add(&session->waiting, request, false);
 	return true;
 }
@@ -700,6 +773,7 @@ cm_acme_session_destroy(CmAcmeSession *session)
 		return;
 	session->doomed = true;
 	cm_timer_cancel(session->timer);
+	cm_timer_cancel(session->pace_timer);
 	cm_http_cancel(session->directory_fetch);
 	for (i = 0; i < CM_NONCE_FETCHES; i++)
 		cm_http_cancel(session->fetches[i].http);

@@ -14,6 +14,7 @@
 #define CM_ACME_SESSION_H
 
 #include "base/buf.h"
+#include "base/gcra.h"
 #include "crypto/key.h"
 #include "net/http.h"
 #include "pg/json.h"
@@ -70,6 +71,18 @@ typedef struct CmAcmeReply
 	CmBuf		headers;
 } CmAcmeReply;
 
+/*
+ * How fast requests may go to a CA; a burst of 0: no limit. Sessions of one CA
+ * share it. Times are microseconds of the monotonic clock.
+ */
+typedef struct CmAcmePace
+{
+	CmGcra		requests;		/* of all sorts */
+	CmGcra		nonces;			/* of them those to newNonce */
+	int64_t		requests_tat;
+	int64_t		nonces_tat;
+} CmAcmePace;
+
 typedef void (*CmAcmeDone) (CmAcmeReply *reply, void *arg);
 
 typedef struct CmAcmeRequest
@@ -94,6 +107,13 @@ typedef struct CmAcmeRequest
 extern void cm_acme_reply_read(const CmHttpResponse *response, const char *url, CmAcmeReply *reply);
 
 extern CmAcmeSession *cm_acme_session_create(CmLoop *loop, const char *directory_url, const char *trust_anchors, CmStatus *st);
+/*
+ * pace outlives the session. Requests wait in their order until they may go,
+ * but not for long: those that would wait for a minute end with CM_LIMIT, unsent.
+ */
+extern void cm_acme_session_set_pace(CmAcmeSession *session, CmAcmePace *pace);
+/* So many a second, so many at once; rate 0: no limit. */
+extern CmGcra cm_acme_pace_limit(int rate, int burst);
 extern void cm_acme_session_destroy(CmAcmeSession *session);
 extern const CmAcmeDirectory *cm_acme_session_directory(const CmAcmeSession *session);	/* NULL before it was fetched; valid until the next dispatch */
 /* Arguments are copied, but for the key. Returns false only for bad arguments or lack of memory; every other failure comes to done. */

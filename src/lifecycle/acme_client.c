@@ -62,6 +62,27 @@ open_client(CmAcmeClients *clients, const CmAcmeAccountRow *account)
 	return client;
 }
 
+/* As the quirks are now. */
+static CmAcmePace *
+pace_of(CmAcmeClients *clients, const CmAcmeAccountRow *account)
+{
+	const CmAcmeQuirks *quirks = &account->quirks;
+	CmCaPace   *ca = clients->ca_paces;
+
+	while (ca != NULL && ca->ca_id != account->ca_id)
+		ca = ca->next;
+	if (ca == NULL)
+	{
+		ca = MemoryContextAllocZero(clients->context, sizeof(CmCaPace));
+		ca->ca_id = account->ca_id;
+		ca->next = clients->ca_paces;
+		clients->ca_paces = ca;
+	}
+	ca->pace.requests = cm_acme_pace_limit(quirks->request_rate, quirks->request_burst);
+	ca->pace.nonces = cm_acme_pace_limit(quirks->nonce_rate, quirks->nonce_burst);
+	return &ca->pace;
+}
+
 static bool
 open_session(CmAcmeClients *clients, CmAcmeClient *client, CmStatus *st)
 {
@@ -98,6 +119,7 @@ CmAcmeClient *
 cm_acme_client_get(CmAcmeClients *clients, const CmAcmeAccountRow *account)
 {
 	CmAcmeClient *client;
+	CmAcmePace *pace = pace_of(clients, account);
 	CmStatus	st = CM_STATUS_INIT;
 
 	sweep(clients);
@@ -118,6 +140,7 @@ cm_acme_client_get(CmAcmeClients *clients, const CmAcmeAccountRow *account)
 				 errmsg_internal("%s", st.reason),
 				 st.detail[0] ? errdetail_internal("%s", st.detail) : 0));
 	}
+	cm_acme_session_set_pace(client->session, pace);
 	client->next = clients->first;
 	clients->first = client;
 	return client;

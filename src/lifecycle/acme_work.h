@@ -43,6 +43,14 @@ typedef struct CmPace
 	bool		met;			/* it has been too short once, so it is about right */
 } CmPace;
 
+/* How fast this engine may ask a CA, over all its accounts. */
+typedef struct CmCaPace
+{
+	struct CmCaPace *next;
+	int64		ca_id;
+	CmAcmePace	pace;
+} CmCaPace;
+
 /* A CA as this engine talks to it: session, account key. Lives in the engine's memory. */
 typedef struct CmAcmeClient
 {
@@ -64,6 +72,7 @@ typedef struct CmAcmeClients
 	MemoryContext context;
 	CmLoop	   *loop;
 	CmAcmeClient *first;
+	CmCaPace   *ca_paces;		/* kept as long as the engine: a new session must not begin with a new burst */
 	MemoryContext turn_context;
 	CmAcmeAccountRow *account;	/* the one that was read last in this transaction */
 } CmAcmeClients;

@@ -22,6 +22,9 @@
 #define NEWEST 64
 /* One CA leaves this part of the places to others. */
 #define SHARE_PART 8
+/* Of a CA that takes so many requests a second no more jobs are begun than get through in some seconds: others' places, and leases, are not spent on waiting. */
+#define PACED_SECONDS 8
+#define PACED_MIN 4
 /* After a pause of a CA its jobs come back within this time, not all at once. */
 #define PARK_JITTER_MS 10000
 
@@ -146,6 +149,8 @@ load_lane(Lane *lane, const CmClaim *claim, const CmBreaker *breakers, int break
 	CmAcmeAccountRow *account = cm_acme_account_get(lane->id);
 
 	lane->cap = Max(claim->total - claim->total / SHARE_PART, 1);
+	if (account != NULL && account->quirks.request_rate > 0)
+		lane->cap = Min(lane->cap, Max(account->quirks.request_rate * PACED_SECONDS, PACED_MIN));
 	for (int i = 0; i < claim->flying_count; i++)
 		lane->flying += claim->flying[i]->lane == lane->id;
 	if (account == NULL)

@@ -330,10 +330,10 @@ cm_acme_ca_set_config(int64 ca_id, const char *key, const char *json)
 void
 cm_acme_ca_change(int64 id, const char *patch, const char *quirks, bool has_provider, int64 dns_provider_id)
 {
-	/* An object without members takes no place. */
+	/* {} takes all quirks away; an object without members takes no place. */
 	static CmQuery change = {
 		"UPDATE certmgr.ca SET config = pg_catalog.jsonb_strip_nulls(config || $2::pg_catalog.jsonb || pg_catalog.jsonb_build_object('quirks',"
-		" NULLIF(pg_catalog.jsonb_strip_nulls(COALESCE(config->'quirks', '{}') || COALESCE($3::pg_catalog.jsonb, '{}')), '{}'))),"
+		" NULLIF(pg_catalog.jsonb_strip_nulls(CASE WHEN $3 = '{}' THEN '{}' ELSE COALESCE(config->'quirks', '{}') END || COALESCE($3::pg_catalog.jsonb, '{}')), '{}'))),"
 		" dns_provider_id = CASE WHEN $4 THEN $5 ELSE dns_provider_id END WHERE id = $1",
 		5, {INT8OID, TEXTOID, TEXTOID, BOOLOID, INT8OID}};
 

@@ -105,7 +105,7 @@ is_account('rollover', 'done', 'a request that never left is sent');
 $node->safe_psql('postgres', q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{"key_change": false}')});
 my ($rc, $out, $err) = $node->psql('postgres', q{SELECT certmgr.rollover_acme_account_key('pebble')});
 like($err, qr/cannot change account keys/, 'a CA that cannot is not asked');
-$node->safe_psql('postgres', q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{"eab_single_use": true}')});
+$node->safe_psql('postgres', q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{"key_change": null}')});
 
 # ---- found by its key: nothing is registered twice ----
 

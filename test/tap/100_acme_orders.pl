@@ -57,6 +57,13 @@ like(requests($quick), qr/^authorization=1 certificate=1 challenge=1 finalize=[1
 is(sql("SELECT count(*) FROM certmgr.acme_exchange WHERE at IS NULL OR ms < 0 OR method <> 'POST' AND kind <> 'renewalInfo'"), '0', 'the ledger is sane');
 like(sql("SELECT string_agg(event, '|') FROM certmgr.explain_order($one)"), qr/POST newOrder: HTTP 201.*TXT record _acme-challenge.*is removed.*is issued/, 'explain_order tells it');
 
+# ---- the pace of a CA: five names in 15 requests, of which two go at once and ten a second ----
+sql(q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{"request_rate": 10, "request_burst": 2}')});
+my $paced = order('pebble', 'issued', map { "paced$_.example.test" } 1 .. 5);
+ok(sql(qq{SELECT extract(epoch FROM finished_at - created_at) >= 1 FROM certmgr.acme_order WHERE certificate_id = $paced}) eq 't', 'requests wait for their turn');
+is(sql(qq{SELECT count(*) FROM certmgr.acme_exchange e JOIN certmgr.acme_order o ON o.id = e.order_id WHERE o.certificate_id = $paced AND e.status >= 400}), '0', 'and none is refused');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{"request_rate": null, "request_burst": null}')});
+
 # ---- alternate chains: fetched only when the first is not as wanted ----
 my $root = CertmgrTest::management($acme, '/roots/1');
 my ($cn) = CertmgrTest::openssl_text('x509', $root, '-subject', '-nameopt', 'multiline') =~ /commonName\s*=\s*(.*\S)/;

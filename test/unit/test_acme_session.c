@@ -939,6 +939,64 @@ test_destroy(void **state)
 	cm_acme_session_destroy(NULL);
 }
 
+/* Twenty a second, four at once: they go in their order, and a session of another CA does not wait for them. */
+static void
+test_pace(void **state)
+{
+	CmAcmePace	pace = {.requests = cm_acme_pace_limit(20, 4)};
+	CmAcmePace	nonces = {.nonces = cm_acme_pace_limit(10, 1)};
+	CmAcmePace	none = {.requests = cm_acme_pace_limit(0, 1)};
+	Client		client;
+	Result		slow;
+	Result		quick;
+	CmAcmeSession *paced;
+	CmStatus	st = CM_STATUS_INIT;
+	int64_t		start = cm_monotonic_ms();
+	char		url[256];
+
+	(void) state;
+	memset(&slow, 0, sizeof(slow));
+	memset(&quick, 0, sizeof(quick));
+	client_open(&client, "/dir");
+	cm_acme_session_set_pace(client.session, &pace);
+	for (int i = 0; i < 10; i++)
+		post(&client, "/echo", &slow);
+	paced = client.session;
+	snprintf(url, sizeof(url), "%s/dir", base);
+	client.session = cm_acme_session_create(client.loop, url, NULL, &st);
+	assert_non_null(client.session);
+	cm_acme_session_set_pace(client.session, &none);
+	for (int i = 0; i < 10; i++)
+		post(&client, "/echo", &quick);
+	wait_for(&client, &quick, 10);
+	assert_int_equal(quick.ok, 10);
+	assert_true(slow.count < 5);
+	wait_for(&client, &slow, 10);
+	assert_int_equal(slow.ok, 10);
+	/* Directory, a nonce at least, ten posts: eight more than the burst, fifty ms each. */
+	assert_true(cm_monotonic_ms() - start >= 8 * 50 - 5);
+	assert_true(cm_acme_session_requests(paced) >= 12);
+	cm_acme_session_destroy(paced);
+	cm_acme_session_destroy(client.session);
+	cm_loop_destroy(client.loop);
+
+	/* Nonces have a limit of their own. */
+	memset(&slow, 0, sizeof(slow));
+	client_open(&client, "/dir");
+	cm_acme_session_set_pace(client.session, &nonces);
+	for (int i = 0; i < 6; i++)
+		post(&client, "/echo", &slow);
+	start = cm_monotonic_ms();
+	wait_for(&client, &slow, 6);
+	assert_int_equal(slow.ok, 6);
+	/* One at once, one more each 100 ms, unless answers bring them. */
+	assert_true(seen->heads <= 2 + (cm_monotonic_ms() - start) / 100);
+	/* A session that ends while it waits for its turn leaves no timer behind. */
+	post(&client, "/echo", &slow);
+	cm_acme_session_destroy(client.session);
+	cm_loop_destroy(client.loop);
+}
+
 int
 main(void)
 {
@@ -953,6 +1011,7 @@ main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_directory_failures),
 		cmocka_unit_test(test_destroy),
+		cmocka_unit_test(test_pace),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
