@@ -28,6 +28,7 @@ CREATE TABLE certmgr.template (
 	check_function_owner text,
 	allowed_roles text[] NOT NULL,
 	cas text[] NOT NULL,
+	external text NOT NULL CONSTRAINT template_external_check CHECK (external IN ('warn', 'refuse')),
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	altered_at timestamptz
 );
@@ -46,4 +47,5 @@ COMMENT ON COLUMN certmgr.template.publish IS 'are its certificates published';
 COMMENT ON COLUMN certmgr.template.lint IS 'lint of what is signed: off, warn (broken rules go into status_message of the certificate), refuse (what breaks a rule of level error)';
 COMMENT ON COLUMN certmgr.template.check_function IS 'function (jsonb) returns text that has the last word: null is yes; runs as its owner';
 COMMENT ON COLUMN certmgr.template.allowed_roles IS 'roles that may use issue_from() with it, for the CAs in cas';
+COMMENT ON COLUMN certmgr.template.external IS 'certificates of external CAs, and imported ones, whose usages, lifetime or extensions break the rules: warn (status_message of the certificate), refuse (the order fails; the certificate stays in the inventory, apart from it)';
 COMMENT ON COLUMN certmgr.template.cas IS 'CAs it may be used with; empty: any, but none for requesters';

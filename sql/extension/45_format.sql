@@ -26,6 +26,6 @@ COMMENT ON FUNCTION certmgr.sshfp_record(bigint, text) IS 'SSHFP records (RFC 42
 CREATE FUNCTION certmgr.import_certificate(certificate text, private_key text DEFAULT NULL, password text DEFAULT NULL, subscriber text DEFAULT NULL, metadata jsonb DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_import_certificate';
 COMMENT ON FUNCTION certmgr.import_certificate(text, text, text, text, jsonb) IS
-	'takes a certificate (PEM; issuers may follow) into the inventory, with its private key (PEM; encrypted with a password) if given, which is sealed. Returns its id; that of the row that is there already for the same certificate';
+	'takes a certificate (PEM; issuers may follow) into the inventory, with its private key (PEM; encrypted with a password) if given, which is sealed. Returns its id; that of the row that is there already for the same certificate, which gets the key if it has none. With a subscriber its template is asked (column external)';
 CREATE FUNCTION certmgr.import_bundle(bundle text) RETURNS SETOF bigint LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_import_bundle';
 COMMENT ON FUNCTION certmgr.import_bundle(text) IS 'takes every certificate of a PEM bundle (at most 1000) into the inventory, each for itself. Returns their ids';

@@ -7,8 +7,8 @@
 
 #include "crypto/digest.h"
 #include "lifecycle/acme_work.h"
+#include "lifecycle/foreign.h"
 #include "lifecycle/notify.h"
-#include "lifecycle/template.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
 #include "store/audit.h"
@@ -30,8 +30,10 @@
 #define CONFIG_MAX 0x100000		/* of a CA: anchors are the bulk of it */
 
 static bool
-check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmStatus *st)
+check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmAcmeIssued *out, CmStatus *st)
 {
+	const CmTemplateEntry *t = NULL;
+	bool		refused;
 	CmBuf	   *sans = cm_own_buf(0);
 	int64		now = (int64) timestamptz_to_time_t(GetCurrentTimestamp());
 	CmPolicy	policy = {0};
@@ -55,12 +57,19 @@ check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmSt
 	policy.foreign = true;
 	template_id = cm_template_of_certificate(order->certificate_id);
 	if (template_id != 0)
-		policy.template = &cm_template_get(template_id)->rules;
+	{
+		t = cm_template_get(template_id);
+		policy.template = &t->rules;
+	}
 	if (!cm_policy_check(cert->tbs, &policy, st))
 		return false;
 	if (cert->not_after <= now)
 		return cm_fail(st, CM_POLICY, "the certificate has expired already");
-	return true;
+	out->message = cm_foreign_judge(t, cert, NULL, &refused);
+	if (!refused)
+		return true;
+	cm_fail(st, CM_POLICY, "certificate is not allowed for %s", policy.holder);
+	return cm_fail_detail(st, "Template \"%s\": %s", t->name, out->message);
 }
 
 typedef struct Names
@@ -197,6 +206,17 @@ check_anchored(const char *ca_config, CmSlice chain, const CmCertificate *leaf, 
 	return cm_fail_detail(st, "The chain ends at issuer \"%.200s\", which no chain_anchors of the CA lead to. %s", cm_buf_cstr(name), why.detail);
 }
 
+/* Nobody is given it, but it exists: whoever looks for it, or wants it revoked, finds it. */
+static void
+keep_refused(const CmAcmeOrderRow *order, const CmCertificate *cert, CmSlice chain, CmStatus *st)
+{
+	int64		id = cm_foreign_keep(cert, chain, order->ca_id,
+									 psprintf("refused for certificate %lld: %s", (long long) order->certificate_id, cm_status_words(st)));
+	char	   *detail = pstrdup(st->detail);
+
+	cm_fail_detail(st, "%s%sIt is in the inventory as certificate %lld.", detail, detail[0] != '\0' ? " " : "", (long long) id);
+}
+
 bool
 cm_acme_accept(CmAcmeOrderRow *order, const char *ca_config, CmSlice body, CmStatus *st)
 {
@@ -211,12 +231,17 @@ cm_acme_accept(CmAcmeOrderRow *order, const char *ca_config, CmSlice body, CmSta
 	if (!cm_certificates_from_text(body, CHAIN_MAX, ders, &count, st) ||
 		!check_one_leaf(cm_slice(ders->data, ders->len), spki, st) ||
 		!cm_chain_order(cm_slice(ders->data, ders->len), spki, chain, &leaf_len, st) ||
-		!cm_certificate_parse(cm_slice(chain->data, leaf_len), &cert, st) ||
-		!check(order, spki, &cert, st) ||
-		!check_anchored(ca_config, cm_slice(chain->data, chain->len), &cert, st) ||
-		!describe(order, &cert, &issued, st))
+		!cm_certificate_parse(cm_slice(chain->data, leaf_len), &cert, st))
 		return false;
 	issued.chain = cm_slice(chain->data + leaf_len, chain->len - leaf_len);
+	if (!check(order, spki, &cert, &issued, st) || !check_anchored(ca_config, cm_slice(chain->data, chain->len), &cert, st))
+	{
+		if (st->code == CM_POLICY)
+			keep_refused(order, &cert, issued.chain, st);
+		return false;
+	}
+	if (!describe(order, &cert, &issued, st))
+		return false;
 	if (!cm_acme_certificate_issued(order->certificate_id, &issued))
 		return cm_fail(st, CM_POLICY, "the certificate was cancelled meanwhile");
 	cm_audit("worker", "issue", "certificate", order->certificate_id, NULL);

@@ -272,6 +272,8 @@ judge(const CmTemplateEntry *t, const CmTemplateUse *use, CmImpactRow row, void 
 	what.sans = cm_slice(sans->data, sans->len);
 	what.foreign = use->external;
 	(void) cm_template_check(&t->rules, &what, false, report_impact, &impact);
+	if (use->external && t->refuse_external)
+		(void) cm_template_check_choices(&t->rules, &what, report_impact, &impact);
 }
 
 void

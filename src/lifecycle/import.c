@@ -3,13 +3,16 @@
  * found by its end and serial number, whose index is there anyhow, and compared
  * byte by byte; two sessions that import the same one at once are held apart by a lock.
  *
- * Policy has no say: what exists elsewhere exists. An issuer that is a CA of
+ * What exists elsewhere exists, so policy has its say only where a certificate
+ * is to be a subscriber's who has a template. An issuer that is a CA of
  * ours is recognised by its name and signature, so that its certificates have
  * one place in the inventory.
  */
 #include "postgres.h"
 
 #include "crypto/pkcs.h"
+#include "lifecycle/cache.h"
+#include "lifecycle/foreign.h"
 #include "lifecycle/import.h"
 #include "lifecycle/notify.h"
 #include "lifecycle/subject_key.h"
@@ -17,7 +20,7 @@
 #include "pg/error.h"
 #include "pg/lock.h"
 #include "pg/own.h"
-#include "pg/query.h"
+#include "store/audit.h"
 #include "store/certificate.h"
 #include "store/import.h"
 #include "store/key.h"
@@ -25,76 +28,11 @@
 #include "utils/timestamp.h"
 #include "x509/certificate.h"
 #include "x509/chain.h"
-#include "x509/name.h"
-#include "x509/san.h"
-#include "x509/usage.h"
+#include "x509/policy.h"
 
 /* More than the root store of a browser holds. */
 #define BUNDLE_MAX 1000
 #define CHAIN_MAX 16
-#define USAGES_MAX 64
-
-typedef struct Usages
-{
-	char	   *names[USAGES_MAX];
-	int			count;
-} Usages;
-
-static void
-add_usage(const char *name, void *arg)
-{
-	Usages	   *usages = arg;
-
-	if (usages->count < USAGES_MAX)
-		usages->names[usages->count++] = pstrdup(name);
-}
-
-static Datum
-san_texts(CmSlice sans)
-{
-	CmStatus	st = CM_STATUS_INIT;
-	CmSlice		rest = sans;
-	CmDer		name;
-	char	  **texts;
-	int			count = 0;
-
-	while (cm_der_next(&rest, &name))
-		count++;
-	texts = palloc(sizeof(char *) * Max(count, 1));
-	count = 0;
-	while (cm_der_next(&sans, &name))
-	{
-		CmBuf	   *shown = cm_own_buf(0);
-
-		if (!cm_san_format(name.whole, shown, &st))
-			cm_throw(&st, NULL);
-		texts[count++] = pstrdup(cm_buf_cstr(shown));
-	}
-	return cm_datum_text_array(texts, count);
-}
-
-static void
-fill_row(const CmCertificate *cert, CmCertificateNew *row)
-{
-	CmBuf	   *subject = cm_own_buf(0);
-	Usages		usages = {{NULL}, 0};
-	CmStatus	st = CM_STATUS_INIT;
-
-	if (!cm_name_format(cert->subject, subject, &st))
-		cm_throw(&st, NULL);
-	cm_usage_each(cert->has_key_usage ? cert->key_usage : 0, cert->ext_key_usage, add_usage, &usages);
-	row->state = "issued";
-	row->source = "imported";
-	row->serial = cert->serial;
-	row->subject = cm_datum_text(cm_buf_cstr(subject));
-	row->sans = san_texts(cert->sans);
-	row->usages = cm_datum_text_array(usages.names, usages.count);
-	row->key_algorithm = cm_key_alg_name(cert->key_alg);
-	row->not_before = time_t_to_timestamptz(cert->not_before);
-	row->not_after = time_t_to_timestamptz(cert->not_after);
-	row->created_at = GetCurrentTimestamp();
-	row->action = "import";
-}
 
 /* The CA of ours that signed it, if one did. */
 static void
@@ -140,9 +78,62 @@ open_key(const CmImport *import, const CmCertificate *cert)
 	return own;
 }
 
+/* A subscriber's certificate must be one that it could have been issued: names as it has them, and what its template says. */
+static void
+judge(const CmSubscriber *s, const CmCertificate *cert, CmCertificateNew *row)
+{
+	const CmTemplateEntry *t = s->template_id != 0 ? cm_template_get(s->template_id) : NULL;
+	CmPolicy	policy = {0};
+	CmStatus	st = CM_STATUS_INIT;
+	bool		refused;
+	char	   *words;
+
+	row->subscriber_id = s->id;
+	if (t == NULL)
+		return;
+	row->template_id = t->id;
+	policy.check_sans = true;
+	policy.sans = s->sans;
+	policy.any_usage = true;
+	policy.ca = t->rules.ca;
+	policy.max_path_length = -1;
+	policy.not_before = INT64_MIN;
+	policy.not_after = INT64_MAX;
+	policy.template = &t->rules;
+	policy.foreign = true;
+	if (!cm_policy_check(cert->tbs, &policy, &st) && st.code != CM_POLICY)
+		cm_throw(&st, NULL);
+	words = cm_foreign_judge(t, cert, st.code == CM_POLICY ? st.detail : NULL, &refused);
+	if (refused)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("certificate is not allowed for subscriber \"%s\"", s->name),
+				 errdetail("Template \"%s\": %s", t->name, words),
+				 errhint("Import it without a subscriber, or SELECT certmgr.alter_template(%s, external => 'warn', lint => 'warn').", quote_literal_cstr(t->name))));
+	row->status_message = words;
+}
+
+/* Its key, for one that was there without; another one cannot be, since it fits. */
+static void
+add_key(int64 id, const CmOwn *key, const char *actor)
+{
+	CmSubjectKey sealed = {0};
+
+	if (key == NULL || cm_import_has_key(id))
+		return;
+	if (cm_import_is_ca(id))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the key of a certificate authority is not kept with its certificate"),
+				 errhint("SELECT certmgr.import_ca(name, certificate, private_key) takes a CA with its key.")));
+	cm_subject_key_seal((const CmKey *) key->object, id, &sealed);
+	cm_import_set_key(id, sealed.sealed);
+	cm_audit(actor, "import-key", "certificate", id, NULL);
+}
+
 /* Puts one certificate; key may be NULL. */
 static int64
-put(CmSlice der, CmSlice chain, const CmOwn *key, int64 subscriber_id, const char *actor)
+put(CmSlice der, CmSlice chain, const CmOwn *key, const CmSubscriber *subscriber, const char *actor)
 {
 	CmCertificate cert;
 	CmCertificateNew row = {0};
@@ -157,11 +148,15 @@ put(CmSlice der, CmSlice chain, const CmOwn *key, int64 subscriber_id, const cha
 	cm_lock_exclusive(CM_LOCK_IMPORT, cert.not_after);
 	there = cm_import_find(der, cert.serial, time_t_to_timestamptz(cert.not_after));
 	if (there != 0)
+	{
+		add_key(there, key, actor);
 		return there;
-	fill_row(&cert, &row);
+	}
+	cm_foreign_row(&cert, &row);
 	row.id = cm_certificate_next_id();
 	row.requested_by = actor;
-	row.subscriber_id = subscriber_id;
+	if (subscriber != NULL)
+		judge(subscriber, &cert, &row);
 	find_issuer(&cert, &row);
 	cm_certificate_put(&row);
 	if (key != NULL)
@@ -174,7 +169,7 @@ put(CmSlice der, CmSlice chain, const CmOwn *key, int64 subscriber_id, const cha
 	writer = cm_body_open();
 	cm_body_put(writer, &body);
 	cm_body_close(writer);
-	cm_notify("imported", row.id, subscriber_id);
+	cm_notify("imported", row.id, row.subscriber_id);
 	return row.id;
 }
 
@@ -203,7 +198,7 @@ cm_import_certificate(const CmImport *import)
 	if (import->private_key != NULL)
 		key = open_key(import, &leaf);
 	id = put(cm_slice(ordered->data, leaf_len), cm_slice(ordered->data + leaf_len, ordered->len - leaf_len), key,
-			 import->subscriber != NULL ? cm_import_subscriber(import->subscriber) : 0, import->actor);
+			 import->subscriber != NULL ? cm_subscriber_get(import->subscriber) : NULL, import->actor);
 	if (key != NULL)
 		cm_own_release(key);
 	if (import->metadata != NULL)
@@ -228,7 +223,7 @@ cm_import_bundle(const char *bundle, const char *actor, int *count)
 	while (n < *count && cm_der_next(&rest, &one))
 	{
 		CHECK_FOR_INTERRUPTS();
-		ids[n++] = put(one.whole, cm_slice(NULL, 0), NULL, 0, actor);
+		ids[n++] = put(one.whole, cm_slice(NULL, 0), NULL, NULL, actor);
 	}
 	*count = n;
 	return ids;

@@ -60,23 +60,41 @@ refuse(const CmTemplateEntry *t, const char *holder, const CmLintRule *rule)
 }
 
 char *
-cm_lint_judge(const CmTemplateEntry *t, const char *holder, CmSlice tbs)
+cm_lint_words(CmSlice der, bool tbs, const CmLintRule **worst)
 {
-	CmLintFindings findings;
+	CmLintFindings findings = cm_lint_find(der, tbs);
 	StringInfoData words;
 
-	if (!cm_lint_wanted(t))
-		return NULL;
-	findings = cm_lint_find(tbs, true);
+	*worst = NULL;
 	initStringInfo(&words);
 	for (int i = 0; i < findings.count; i++)
 	{
 		const CmLintRule *rule = findings.rules[i];
 
-		if (rule->level == CM_LINT_ERROR && strcmp(t->lint, "refuse") == 0)
-			refuse(t, holder, rule);
+		if (rule->level == CM_LINT_ERROR && *worst == NULL)
+			*worst = rule;
 		if (rule->level >= CM_LINT_WARNING)
 			appendStringInfo(&words, "%s%s", words.len == 0 ? "lint: " : ", ", rule->name);
 	}
 	return words.len == 0 ? NULL : words.data;
+}
+
+bool
+cm_lint_refuses(const CmTemplateEntry *t)
+{
+	return strcmp(t->lint, "refuse") == 0;
+}
+
+char *
+cm_lint_judge(const CmTemplateEntry *t, const char *holder, CmSlice tbs)
+{
+	const CmLintRule *worst;
+	char	   *words;
+
+	if (!cm_lint_wanted(t))
+		return NULL;
+	words = cm_lint_words(tbs, true, &worst);
+	if (worst != NULL && cm_lint_refuses(t))
+		refuse(t, holder, worst);
+	return words;
 }

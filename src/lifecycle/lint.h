@@ -19,6 +19,10 @@ typedef struct CmLintFindings
 extern CmLintFindings cm_lint_find(CmSlice der, bool tbs);
 /* Does the template ask for lint at all? */
 extern bool cm_lint_wanted(const CmTemplateEntry *t);
+/* And refuse what breaks a rule of level error? */
+extern bool cm_lint_refuses(const CmTemplateEntry *t);
+/* The words for the row (broken rules of level error and warning), or NULL; *worst: the first rule of level error, or NULL. */
+extern char *cm_lint_words(CmSlice der, bool tbs, const CmLintRule **worst);
 /*
  * A finished TBS, t NULL: no template. Throws where the template refuses what
  * breaks a rule of level error; otherwise the words for the row (broken rules of

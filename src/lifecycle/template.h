@@ -26,6 +26,7 @@ typedef struct CmTemplateEntry
 	CmSlice		request_oids;	/* whole OIDs of extensions taken from requests */
 	bool		publish;
 	char	   *lint;
+	bool		refuse_external;	/* what others issued and breaks the rules; otherwise a word on the row */
 	char	   *check_function; /* signature, or NULL */
 	char	   *check_function_owner;
 	char	  **roles;

@@ -807,10 +807,12 @@ cm_template_compile(const CmTemplateRow *row, CmTemplateEntry *out)
 	static const char *const outlives[] = {"refuse", "clamp", NULL};
 	static const char *const no_rev_avail[] = {"auto", "always", "never", NULL};
 	static const char *const lint[] = {"off", "warn", "refuse", NULL};
+	static const char *const external[] = {"warn", "refuse", NULL};
 
 	check_choice(row, CM_TEMPLATE_OUTLIVES_ISSUER, outlives);
 	check_choice(row, CM_TEMPLATE_NO_REV_AVAIL, no_rev_avail);
 	check_choice(row, CM_TEMPLATE_LINT, lint);
+	check_choice(row, CM_TEMPLATE_EXTERNAL, external);
 	memset(out, 0, sizeof(*out));
 	out->id = row->id;
 	out->name = text_of(row, CM_TEMPLATE_NAME);
@@ -828,6 +830,7 @@ cm_template_compile(const CmTemplateRow *row, CmTemplateEntry *out)
 	compile_extensions(row, out);
 	out->publish = DatumGetBool(row->values[CM_TEMPLATE_PUBLISH]);
 	out->lint = text_of(row, CM_TEMPLATE_LINT);
+	out->refuse_external = strcmp(text_of(row, CM_TEMPLATE_EXTERNAL), "refuse") == 0;
 	out->check_function = text_of(row, CM_TEMPLATE_CHECK_FUNCTION);
 	out->check_function_owner = text_of(row, CM_TEMPLATE_CHECK_FUNCTION_OWNER);
 	out->roles = cm_text_array(row->values[CM_TEMPLATE_ALLOWED_ROLES], &out->role_count);

@@ -31,8 +31,8 @@ cm_acme_certificate_issued(int64 id, const CmAcmeIssued *issued)
 {
 	static CmQuery certificate = {
 		"UPDATE certmgr.certificate SET state = 'issued', serial = $2, subject = $3, sans = $4, usages = $5, not_before = $6, not_after = $7,"
-		" renew_at = $8, status_message = NULL WHERE id = $1 AND state = 'pending'",
-		8, {INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+		" renew_at = $8, status_message = $9 WHERE id = $1 AND state = 'pending'",
+		9, {INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}};
 	static CmQuery body = {
 		"UPDATE certmgr.certificate_body SET der = $2, fingerprint = $3, chain = $4 WHERE certificate_id = $1",
 		4, {INT8OID, BYTEAOID, BYTEAOID, BYTEAOID}};
@@ -40,8 +40,9 @@ cm_acme_certificate_issued(int64 id, const CmAcmeIssued *issued)
 	if (cm_query(&certificate,
 				 (Datum[]) {Int64GetDatum(id), cm_datum_bytea(issued->serial.data, issued->serial.len), cm_datum_text(issued->subject),
 							cm_datum_text_array(issued->sans, issued->san_count), cm_datum_text_array(issued->usages, issued->usage_count),
-							TimestampTzGetDatum(issued->not_before), TimestampTzGetDatum(issued->not_after), TimestampTzGetDatum(issued->renew_at)},
-				 (bool[]) {false, false, false, false, false, false, false, issued->renew_at == 0}).count == 0)
+							TimestampTzGetDatum(issued->not_before), TimestampTzGetDatum(issued->not_after), TimestampTzGetDatum(issued->renew_at),
+							cm_datum_text(issued->message)},
+				 (bool[]) {false, false, false, false, false, false, false, issued->renew_at == 0, issued->message == NULL}).count == 0)
 		return false;
 	cm_query(&body,
 			 (Datum[]) {Int64GetDatum(id), cm_datum_bytea(issued->der.data, issued->der.len),

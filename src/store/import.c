@@ -41,18 +41,28 @@ cm_import_issuers(int *count)
 	return candidates;
 }
 
-int64
-cm_import_subscriber(const char *name)
+bool
+cm_import_has_key(int64 id)
 {
-	static CmQuery select = {"SELECT id FROM certmgr.subscriber WHERE name = $1", 1, {TEXTOID}};
-	CmRows		rows = cm_query(&select, (Datum[]) {cm_datum_text(name)}, NULL);
+	static CmQuery select = {"SELECT FROM certmgr.certificate_body WHERE certificate_id = $1 AND sealed_key IS NOT NULL", 1, {INT8OID}};
 
-	if (rows.count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("subscriber \"%s\" does not exist", name),
-				 errhint("SELECT certmgr.create_subscriber(%s, ...);", quote_literal_cstr(name))));
-	return cm_rows_int64(&rows, 0, 0);
+	return cm_query_latest(&select, (Datum[]) {Int64GetDatum(id)}, NULL).count > 0;
+}
+
+bool
+cm_import_is_ca(int64 id)
+{
+	static CmQuery select = {"SELECT FROM certmgr.certificate WHERE id = $1 AND source = 'ca'", 1, {INT8OID}};
+
+	return cm_query(&select, (Datum[]) {Int64GetDatum(id)}, NULL).count > 0;
+}
+
+void
+cm_import_set_key(int64 id, CmSlice sealed)
+{
+	static CmQuery update = {"UPDATE certmgr.certificate_body SET sealed_key = $2 WHERE certificate_id = $1 AND sealed_key IS NULL", 2, {INT8OID, BYTEAOID}};
+
+	cm_query(&update, (Datum[]) {Int64GetDatum(id), cm_datum_bytea(sealed.data, sealed.len)}, NULL);
 }
 
 void

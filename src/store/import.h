@@ -19,8 +19,10 @@ typedef struct CmIssuerCandidate
 
 /* The certificates of our private CAs. */
 extern CmIssuerCandidate *cm_import_issuers(int *count);
-/* Its id; throws when there is none of that name. */
-extern int64 cm_import_subscriber(const char *name);
+extern bool cm_import_has_key(int64 id);
+/* Is it one of a CA of ours? */
+extern bool cm_import_is_ca(int64 id);
+extern void cm_import_set_key(int64 id, CmSlice sealed);
 extern void cm_import_set_metadata(int64 id, const char *metadata);
 
 #endif

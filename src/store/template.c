@@ -44,14 +44,16 @@ static const Column columns[CM_TEMPLATE_COLUMNS] = {
 	{"check_function_owner", TEXTOID, true},
 	{"allowed_roles", TEXTARRAYOID, false},
 	{"cas", TEXTARRAYOID, false},
+	{"external", TEXTOID, false},
 };
 
 #define COLUMN_LIST "name, subject, sans, usages, allowed_usages, required_usages, critical_usages, key_algorithms, lifetime, min_lifetime, max_lifetime, " \
 	"outlives_issuer, backdate, ca, path_length, extensions, policies, name_constraints, must_staple, no_rev_avail, publish, lint, check_function, " \
-	"check_function_owner, allowed_roles, cas"
+	"check_function_owner, allowed_roles, cas, external"
 
 #define COLUMN_TYPES TEXTOID, JSONBOID, JSONBOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID, TEXTARRAYOID, INTERVALOID, INTERVALOID, INTERVALOID, \
-	TEXTOID, INTERVALOID, BOOLOID, INT4OID, JSONBOID, JSONBOID, JSONBOID, BOOLOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID
+	TEXTOID, INTERVALOID, BOOLOID, INT4OID, JSONBOID, JSONBOID, JSONBOID, BOOLOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, \
+	TEXTOID
 
 const char *
 cm_template_column_name(CmTemplateColumn column)
@@ -111,7 +113,7 @@ cm_template_row_insert(const CmTemplateRow *row)
 {
 	static CmQuery query = {
 		"INSERT INTO certmgr.template (" COLUMN_LIST ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-		" $21, $22, $23, $24, $25, $26) ON CONFLICT (name) DO NOTHING RETURNING id",
+		" $21, $22, $23, $24, $25, $26, $27) ON CONFLICT (name) DO NOTHING RETURNING id",
 		CM_TEMPLATE_COLUMNS, {COLUMN_TYPES}
 	};
 	CmRows		rows = cm_query(&query, row->values, row->nulls);
@@ -124,7 +126,7 @@ cm_template_row_update(const CmTemplateRow *row)
 {
 	static CmQuery query = {
 		"UPDATE certmgr.template SET (" COLUMN_LIST ", altered_at) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-		" $21, $22, $23, $24, $25, $26, pg_catalog.now()) WHERE id = $27",
+		" $21, $22, $23, $24, $25, $26, $27, pg_catalog.now()) WHERE id = $28",
 		CM_TEMPLATE_COLUMNS + 1, {COLUMN_TYPES, INT8OID}
 	};
 	Datum		values[CM_TEMPLATE_COLUMNS + 1];
@@ -170,12 +172,12 @@ cm_template_uses(int64 id, int64 above, int *count)
 {
 	/* A subscriber's template of today decides, not the one that the certificate was issued by. */
 	static CmQuery query = {
-		"SELECT c.id, s.name, c.subject, c.not_after, b.der, a.type <> 'private' FROM certmgr.certificate c"
+		"SELECT c.id, s.name, c.subject, c.not_after, b.der, c.source = 'imported' OR a.type <> 'private' FROM certmgr.certificate c"
 		" JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
 		" LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id"
 		" LEFT JOIN certmgr.ca a ON a.id = c.ca_id"
 		" WHERE c.id > $2 AND CASE WHEN s.id IS NULL THEN c.template_id ELSE s.template_id END = $1"
-		" AND c.state = 'issued' AND c.source = 'issued' AND c.not_after > pg_catalog.now() AND b.der IS NOT NULL ORDER BY c.id LIMIT 500",
+		" AND c.state = 'issued' AND c.source IN ('issued', 'imported') AND c.not_after > pg_catalog.now() AND b.der IS NOT NULL ORDER BY c.id LIMIT 500",
 		2, {INT8OID, INT8OID}
 	};
 	CmRows		rows = cm_query(&query, (Datum[]) {Int64GetDatum(id), Int64GetDatum(above)}, NULL);

@@ -11,7 +11,7 @@
 #include "base/der.h"
 #include "datatype/timestamp.h"
 
-/* In the order of sql/extension/27_template.sql, id apart. The order up to CAS is that of the arguments of create_template, check_function_owner apart. */
+/* In the order of sql/extension/27_template.sql, id apart. Their order is that of the arguments of create_template, check_function_owner apart. */
 typedef enum CmTemplateColumn
 {
 	CM_TEMPLATE_NAME,
@@ -40,6 +40,7 @@ typedef enum CmTemplateColumn
 	CM_TEMPLATE_CHECK_FUNCTION_OWNER,
 	CM_TEMPLATE_ALLOWED_ROLES,	/* text[] */
 	CM_TEMPLATE_CAS,
+	CM_TEMPLATE_EXTERNAL,
 	CM_TEMPLATE_COLUMNS
 } CmTemplateColumn;
 

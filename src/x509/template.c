@@ -577,6 +577,7 @@ typedef struct Special
 	CmSlice		oid;
 	CmSlice		value;			/* content of extnValue; empty: must not be there */
 	bool		sequence;		/* value is the content of a SEQUENCE */
+	bool		optional;		/* where the template does not ask for it an external CA may put it in */
 	bool		seen;
 } Special;
 
@@ -605,6 +606,8 @@ check_extension(Check *c, const CmExtension *ext, Special *specials, int count)
 		if (!cm_slice_equal(specials[i].oid, ext->oid) || (rule != NULL && specials[i].value.len == 0))
 			continue;
 		specials[i].seen = true;
+		if (c->what->foreign && specials[i].optional)
+			return;
 		judge(c, specials[i].rule, specials[i].value.len == 0 ? "It is there, and must not be." :
 			  special_matches(&specials[i], ext->value) ? NULL : "It is not what the template says.");
 		return;
@@ -612,6 +615,8 @@ check_extension(Check *c, const CmExtension *ext, Special *specials, int count)
 	if (!cm_der_oid_text(ext->oid, dotted, sizeof(dotted)))
 		snprintf(dotted, sizeof(dotted), "(unreadable)");
 	snprintf(name, sizeof(name), "extension %s", dotted);
+	if (rule == NULL && c->what->foreign && !ext->critical)
+		return;
 	if (rule == NULL)
 		refused(c, name, "Extension %s%s is not among the allowed ones.", dotted, ext->critical ? " (critical)" : "");
 	else if (rule->critical != ext->critical)
@@ -626,12 +631,12 @@ static void
 check_extensions(Check *c)
 {
 	const CmCertificate *cert = c->what->cert;
-	bool		no_rev_avail = cm_template_no_rev_avail(c->t, cert->not_before, cert->not_after);
+	bool		no_rev_avail = c->what->foreign ? c->t->no_rev_avail == CM_NO_REV_AVAIL_ALWAYS : cm_template_no_rev_avail(c->t, cert->not_before, cert->not_after);
 	Special		specials[] = {
-		{"certificate_policies", cm_slice("\x55\x1d\x20", 3), c->t->policies, true, false},
-		{"name_constraints", cm_slice("\x55\x1d\x1e", 3), c->t->name_constraints, true, false},
-		{"must_staple", cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x18", 8), cm_slice("\x30\x03\x02\x01\x05", c->t->must_staple ? 5 : 0), false, false},
-		{"no_rev_avail", cm_slice("\x55\x1d\x38", 3), cm_slice("\x05\x00", no_rev_avail ? 2 : 0), false, false},
+		{"certificate_policies", cm_slice("\x55\x1d\x20", 3), c->t->policies, true, c->t->policies.len == 0, false},
+		{"name_constraints", cm_slice("\x55\x1d\x1e", 3), c->t->name_constraints, true, false, false},
+		{"must_staple", cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x18", 8), cm_slice("\x30\x03\x02\x01\x05", c->t->must_staple ? 5 : 0), false, false, false},
+		{"no_rev_avail", cm_slice("\x55\x1d\x38", 3), cm_slice("\x05\x00", no_rev_avail ? 2 : 0), false, !no_rev_avail, false},
 	};
 	int			count = sizeof(specials) / sizeof(specials[0]);
 	CmSlice		rest = cert->extensions;
@@ -663,6 +668,19 @@ check_extensions(Check *c)
 
 /* ---- the whole ---- */
 
+/* What who issues decides: an external CA by itself. */
+static void
+check_choices(Check *c)
+{
+	check_key_usage(c);
+	if (!c->stopped)
+		check_ext_key_usage(c);
+	if (!c->stopped)
+		check_lifetime(c);
+	if (!c->stopped)
+		check_extensions(c);
+}
+
 bool
 cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmTemplateReport report, void *arg)
 {
@@ -676,13 +694,16 @@ cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmT
 	if (!c.stopped)
 		check_key(&c);
 	if (!c.stopped && !what->foreign)
-		check_key_usage(&c);
-	if (!c.stopped && !what->foreign)
-		check_ext_key_usage(&c);
-	if (!c.stopped && !what->foreign)
-		check_lifetime(&c);
-	if (!c.stopped && !what->foreign)
-		check_extensions(&c);
+		check_choices(&c);
+	return c.kept;
+}
+
+bool
+cm_template_check_choices(const CmTemplate *t, const CmTemplateCase *what, CmTemplateReport report, void *arg)
+{
+	Check		c = {t, what, false, report, arg, true, false};
+
+	check_choices(&c);
 	return c.kept;
 }
 

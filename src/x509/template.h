@@ -99,11 +99,16 @@ typedef struct CmTemplateCase
 {
 	const CmCertificate *cert;
 	CmSlice		sans;			/* canonical, content of GeneralNames */
-	bool		foreign;		/* of an external CA: which sets usages, lifetime and extensions itself, so these are not judged */
+	bool		foreign;		/* of an external CA: which sets usages, lifetime and extensions itself: cm_template_check_choices */
 } CmTemplateCase;
 
 /* True when every rule was kept. all: kept rules are reported, too. */
 extern bool cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmTemplateReport report, void *arg);
+/*
+ * The rest of the rules, of the certificate of an external CA: usages, lifetime, extensions. What such CAs put in besides (SCTs,
+ * their own policies, what is not critical) is no breach.
+ */
+extern bool cm_template_check_choices(const CmTemplate *t, const CmTemplateCase *what, CmTemplateReport report, void *arg);
 /* Subject and names only, for what is not a certificate yet. */
 extern bool cm_template_check_names(const CmTemplate *t, CmSlice subject, CmSlice sans, bool all, CmTemplateReport report, void *arg);
 /* The subject with the attributes that the template fixes added where they are missing, appended. */

@@ -85,6 +85,24 @@ like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $astray"), q
 sql("SELECT certmgr.alter_acme_ca('pebble', chain_anchors => '')");
 order('pebble', 'issued', 'unanchored.example.test');
 
+# ---- what the CA decides itself, against a template ----
+sql(q{SELECT certmgr.create_template('strict', max_lifetime => '1 day', lifetime => '1 day', no_rev_avail => 'never')});
+sql(q{SELECT certmgr.create_subscriber('judged', 'pebble', sans => '{judged.example.test}', template => 'strict', auto_renew => false)});
+my $judged = sql("SELECT certmgr.issue('judged')");
+ok(CertmgrTest::poll_until($node, "SELECT state FROM certmgr.certificate WHERE id = $judged", 'issued'), 'a certificate that lives too long for its template is taken');
+like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $judged"), qr/^policy: The lifetime is .* at most .* are allowed\.$/, 'and says so');
+sql(q{SELECT certmgr.alter_template('strict', external => 'refuse')});
+my $unwanted = sql("SELECT certmgr.issue('judged')");
+ok(CertmgrTest::poll_until($node, "SELECT state FROM certmgr.certificate WHERE id = $unwanted", 'failed'), 'where the template refuses it the order fails')
+  or diag(sql("SELECT event FROM certmgr.explain_order($unwanted)"));
+my ($kept) = sql("SELECT status_message FROM certmgr.certificate WHERE id = $unwanted") =~ /Template "strict": policy: The lifetime is .* It is in the inventory as certificate (\d+)/;
+ok($kept, 'and tells where the certificate is');
+is(sql("SELECT state || ' ' || source || ' ' || (status_message ~ 'refused for certificate $unwanted') FROM certmgr.certificate WHERE id = $kept"), 'issued issued true', 'it is there');
+like(sql("SELECT certmgr.certificate_pem($kept)"), qr/BEGIN CERTIFICATE/, 'with its bytes');
+sql("SELECT certmgr.revoke($kept, 'superseded')");
+ok(CertmgrTest::poll_until($node, "SELECT count(*) FROM certmgr_private.job WHERE kind = 'acme_revoke' AND target_id = $kept", '0'), 'and can be revoked');
+is(sql("SELECT state FROM certmgr.certificate WHERE id = $kept AND status_message IS NULL"), 'revoked', 'it is');
+
 # ---- profiles ----
 sql(q{UPDATE certmgr.ca SET config = config || '{"profile": "shortlived"}' WHERE name = 'pebble'});
 my $short = order('pebble', 'issued', 'short.example.test');

@@ -379,9 +379,17 @@ good_template(void)
 	return t;
 }
 
+typedef bool (*Checker) (const CmTemplate *t, const CmTemplateCase *what, CmTemplateReport report, void *arg);
+
+static bool
+check_all(const CmTemplate *t, const CmTemplateCase *what, CmTemplateReport report, void *arg)
+{
+	return cm_template_check(t, what, report != NULL, report, arg);
+}
+
 /* The rules that a TBS breaks, or "" */
 static void
-judge(const CmTemplate *t, const CmTbs *tbs, const char *rules)
+judge_by(Checker check, bool foreign, const CmTemplate *t, const CmTbs *tbs, const char *rules)
 {
 	CmStatus	st = CM_STATUS_INIT;
 	Verdict		v = {"", "", 0};
@@ -398,12 +406,13 @@ judge(const CmTemplate *t, const CmTbs *tbs, const char *rules)
 	assert_good(cm_san_canonical(cert.sans, &sans, &st), &st);
 	what.cert = &cert;
 	what.sans = of(&sans);
-	ok = cm_template_check(t, &what, true, note, &v);
+	what.foreign = foreign;
+	ok = check(t, &what, note, &v);
 	assert_int_equal(ok, rules[0] == '\0');
 	if (strcmp(v.rules, rules) != 0)
 		fail_msg("expected \"%s\", got \"%s\": %s", rules, v.rules, v.details);
 	/* without a report the verdict is the same */
-	assert_int_equal(cm_template_check(t, &what, false, NULL, NULL), ok);
+	assert_int_equal(check(t, &what, NULL, NULL), ok);
 	cm_buf_free(&bytes);
 	cm_buf_free(&sans);
 }
@@ -422,7 +431,9 @@ with_sans(const char *texts, CmBuf *sans)
 }
 
 #define CASE(change, rules) \
-	do { CmTbs tbs = fixture_tbs(&leaf, &ca, false); CmTemplate t = good_template(); with_sans("www.example.com", &sans); tbs.sans = of(&sans); change; judge(&t, &tbs, rules); } while (0)
+	do { CmTbs tbs = fixture_tbs(&leaf, &ca, false); CmTemplate t = good_template(); with_sans("www.example.com", &sans); tbs.sans = of(&sans); change; judge_by(check_all, false, &t, &tbs, rules); } while (0)
+#define FOREIGN(change, rules) \
+	do { CmTbs tbs = fixture_tbs(&leaf, &ca, false); CmTemplate t = good_template(); change; judge_by(check_all, true, &t, &tbs, ""); judge_by(cm_template_check_choices, true, &t, &tbs, rules); } while (0)
 #define SANS(texts) (with_sans(texts, &sans), tbs.sans = of(&sans))
 
 static void
@@ -511,6 +522,36 @@ test_template(void **state)
 	CASE((tbs.policies = cm_slice("\x30\x03\x06\x01\x2a", 5)), "certificate_policies;");
 	CASE((tbs.policies = cm_slice("\x30\x03\x06\x01\x2a", 5), t.policies = tbs.policies), "");
 	cm_buf_free(&sans);
+}
+
+/* Of an external CA's certificate the rest is judged apart, and what such CAs put in besides is no breach. */
+static void
+test_choices(void **state)
+{
+	static const char other[] = "\x30\x0f\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x05\x04\x02\x05\x00";
+	static const char critical[] = "\x30\x12\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x05\x01\x01\xff\x04\x02\x05\x00";
+	CmExtensionRule extension = {cm_slice("\x2b\x06\x01\x05\x05\x07\x30\x01\x05", 9), false, false, cm_slice("\x05\x00", 2)};
+	const CmSpan day = {0, 1, 0};
+	CmSlice		server = cm_slice("\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01", 10);
+
+	(void) state;
+	FOREIGN((void) t, "");
+	FOREIGN((t.key_usage = CM_KU_KEY_AGREEMENT), "key_usage;");
+	FOREIGN((tbs.ext_key_usage = server), "ext_key_usage;");
+	FOREIGN((t.has_max_lifetime = true, t.max_lifetime = day), "lifetime;");
+	FOREIGN((t.key_usage = CM_KU_KEY_AGREEMENT, t.has_max_lifetime = true, t.max_lifetime = day), "key_usage;lifetime;");
+	FOREIGN((tbs.policies = cm_slice("\x30\x03\x06\x01\x2a", 5)), "");
+	FOREIGN((t.policies = cm_slice("\x30\x03\x06\x01\x2a", 5)), "certificate_policies;");
+	FOREIGN((tbs.policies = cm_slice("\x30\x03\x06\x01\x2a", 5), t.policies = cm_slice("\x30\x03\x06\x01\x2b", 5)), "certificate_policies;");
+	FOREIGN((tbs.extensions = cm_slice(other, 17)), "");
+	FOREIGN((tbs.extensions = cm_slice(critical, 20)), "extension 1.3.6.1.5.5.7.48.1.5;");
+	FOREIGN((t.extensions = &extension, t.extension_count = 1), "extension 1.3.6.1.5.5.7.48.1.5;");
+	FOREIGN((t.must_staple = true), "must_staple;");
+	FOREIGN((tbs.must_staple = true), "must_staple;");
+	/* a short life without noRevAvail is the CA's affair, unless it must be there */
+	FOREIGN((t.no_rev_avail = CM_NO_REV_AVAIL_AUTO, tbs.not_after = tbs.not_before + 86399), "");
+	FOREIGN((t.no_rev_avail = CM_NO_REV_AVAIL_NEVER, tbs.no_rev_avail = true), "");
+	FOREIGN((t.no_rev_avail = CM_NO_REV_AVAIL_ALWAYS), "no_rev_avail;");
 }
 
 /* What a template fixes is added once, as the last of the text. */
@@ -641,6 +682,7 @@ main(void)
 		cmocka_unit_test(test_cidr),
 		cmocka_unit_test(test_pattern_errors),
 		cmocka_unit_test(test_template),
+		cmocka_unit_test(test_choices),
 		cmocka_unit_test(test_complete_subject),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_random),
