@@ -12,6 +12,8 @@ CREATE TABLE certmgr.dns_record (
 	record_id text,
 	change_id text,
 	value text NOT NULL,
+	domain text,
+	key_authorization text,
 	state text NOT NULL CONSTRAINT dns_record_state_check CHECK (state IN ('planned', 'present', 'visible', 'removing', 'removed')),
 	created_at timestamptz NOT NULL,
 	changed_at timestamptz NOT NULL,
@@ -27,6 +29,7 @@ COMMENT ON COLUMN certmgr.dns_record.challenge_name IS 'where the CA asks';
 COMMENT ON COLUMN certmgr.dns_record.name IS 'where the record is: CNAMEs (hops) at challenge_name lead there, once followed is true';
 COMMENT ON COLUMN certmgr.dns_record.record_id IS 'the provider''s id of the record; zone_id that of its zone';
 COMMENT ON COLUMN certmgr.dns_record.change_id IS 'a change that the provider has not brought to all its servers yet';
+COMMENT ON COLUMN certmgr.dns_record.key_authorization IS 'of which value is the hash, for the name "domain" (RFC 8555 8.1): programs in the raw mode of lego''s httpreq want it. No secret: HTTP-01 publishes it';
 COMMENT ON COLUMN certmgr.dns_record.sent IS 'the provider was asked to write it, and did not say that it refuses: only then may it be there';
 COMMENT ON COLUMN certmgr.dns_record.state IS 'planned: may be there; present: the provider took it; visible: all name servers show it; removing: asked to go; removed';
 

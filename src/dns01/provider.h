@@ -18,6 +18,8 @@ typedef struct CmDns01Record
 	const char *value;			/* TXT value, unquoted */
 	bool		remove;
 	const char *id;				/* the provider's id of the record, as an earlier apply gave it; NULL: not known */
+	const char *domain;			/* the name that is proven, and the key authorization that value is the hash of; NULL: not the answer to a dns-01 challenge */
+	const char *key_authorization;
 } CmDns01Record;
 
 /* Route 53 has ids of 32 characters, Cloudflare of 32, Google of 20; Azure's are paths, which nobody needs. */

@@ -28,6 +28,8 @@ run_free(CmDns01Task *task)
 	{
 		free(run->items[i].name);
 		free(run->items[i].value);
+		free(run->items[i].domain);
+		free(run->items[i].key_authorization);
 	}
 	free(run->items);
 	cm_dns01_api_free(&run->api);
@@ -70,7 +72,10 @@ copy_record(CmDns01Item *item, const CmDns01Record *record, CmStatus *st)
 	item->remove = record->remove;
 	item->name = strdup(name);
 	item->value = strdup(record->value);
-	return (item->name != NULL && item->value != NULL) || cm_fail(st, CM_MEMORY, "out of memory");
+	item->domain = record->domain != NULL ? strdup(record->domain) : NULL;
+	item->key_authorization = record->key_authorization != NULL ? strdup(record->key_authorization) : NULL;
+	return (item->name != NULL && item->value != NULL && (record->domain == NULL || item->domain != NULL) &&
+			(record->key_authorization == NULL || item->key_authorization != NULL)) || cm_fail(st, CM_MEMORY, "out of memory");
 }
 
 static bool

@@ -18,6 +18,8 @@ typedef struct CmDns01Item
 {
 	char	   *name;			/* canonical */
 	char	   *value;
+	char	   *domain;			/* these two may be NULL */
+	char	   *key_authorization;
 	bool		remove;
 	bool		done;			/* it is there, or it is not: as wanted */
 	bool		mark;			/* the provider's own note */

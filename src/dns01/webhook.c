@@ -6,10 +6,10 @@
  * certmgr.work(); nothing is locked. What may fail: the configuration, the
  * network, and what the program says no to.
  *
- * Two formats. "httpreq" is lego's: POST endpoint/present and endpoint/cleanup
- * with {"fqdn", "value"}, one record each, basic authentication. (lego's raw mode
- * sends the key authorization, which a DNS-01 value is only the hash of; it is
- * not offered.) "certmgr" is ours: one POST of all records to endpoint, signed:
+ * Three formats. "httpreq" is lego's: POST endpoint/present and endpoint/cleanup
+ * with {"fqdn", "value"}, one record each, basic authentication. "httpreq-raw"
+ * is the same in lego's mode RAW: {"domain", "token", "keyAuth"}, of which the
+ * program computes name and value. "certmgr" is ours: one POST of all records to endpoint, signed:
  *
  *   Idempotency-Key: 32 hex digits, the same when a request is sent again
  *   X-Certmgr-Timestamp: seconds since 1970
@@ -46,6 +46,7 @@ typedef struct Webhook
 {
 	CmDns01Run run;
 	bool		ours;			/* the format "certmgr" */
+	bool		raw;			/* the format "httpreq-raw" */
 	uint8_t		key[KEY_MAX];	/* HMAC; wiped */
 	size_t		key_len;
 	char		idempotency[33];
@@ -76,8 +77,9 @@ read_format(const CmJson *config, Webhook *hook, CmStatus *st)
 	if (!cm_dns01_text(config, "format", &format, st))
 		return false;
 	hook->ours = format != NULL && strcmp(format, "certmgr") == 0;
-	return hook->ours || format == NULL || strcmp(format, "httpreq") == 0 ||
-		cm_fail(st, CM_INVALID, "\"format\" must be \"httpreq\" or \"certmgr\"");
+	hook->raw = format != NULL && strcmp(format, "httpreq-raw") == 0;
+	return hook->ours || hook->raw || format == NULL || strcmp(format, "httpreq") == 0 ||
+		cm_fail(st, CM_INVALID, "\"format\" must be \"httpreq\", \"httpreq-raw\" or \"certmgr\"");
 }
 
 static bool
@@ -425,10 +427,34 @@ on_theirs(CmDns01ApiAnswer *answer, void *arg)
 }
 
 static void
+put_record(CmBuf *body, const CmDns01Item *item)
+{
+	char		fqdn[258];
+
+	snprintf(fqdn, sizeof(fqdn), "%s.", item->name);
+	cm_buf_append_str(body, "{\"fqdn\":");
+	cm_json_quote(body, fqdn);
+	cm_buf_append_str(body, ",\"value\":");
+	cm_json_quote(body, item->value);
+	cm_buf_append_str(body, "}");
+}
+
+/* The token is what stands before the point (RFC 8555 8.1). */
+static void
+put_challenge(CmBuf *body, const CmDns01Item *item)
+{
+	cm_buf_append_str(body, "{\"domain\":");
+	cm_json_quote(body, item->domain);
+	cm_buf_printf(body, ",\"token\":\"%.*s\"", (int) strcspn(item->key_authorization, "."), item->key_authorization);
+	cm_buf_append_str(body, ",\"keyAuth\":");
+	cm_json_quote(body, item->key_authorization);
+	cm_buf_append_str(body, "}");
+}
+
+static void
 apply_theirs(Webhook *hook)
 {
 	CmDns01Item *item = cm_dns01_run_next(&hook->run);
-	char		fqdn[258];
 	CmBuf		body;
 
 	if (item == NULL)
@@ -436,14 +462,17 @@ apply_theirs(Webhook *hook)
 		cm_dns01_run_finish(&hook->run);
 		return;
 	}
+	if (hook->raw && (item->domain == NULL || item->key_authorization == NULL))
+	{
+		cm_dns01_run_fail(&hook->run, CM_REFUSED, "a webhook of format \"httpreq-raw\" writes answers to dns-01 challenges only, not \"%.150s\"", item->name);
+		return;
+	}
 	hook->item = item;
-	snprintf(fqdn, sizeof(fqdn), "%s.", item->name);
 	cm_buf_init(&body, 16384);
-	cm_buf_append_str(&body, "{\"fqdn\":");
-	cm_json_quote(&body, fqdn);
-	cm_buf_append_str(&body, ",\"value\":");
-	cm_json_quote(&body, item->value);
-	cm_buf_append_str(&body, "}");
+	if (hook->raw)
+		put_challenge(&body, item);
+	else
+		put_record(&body, item);
 	cm_dns01_run_send_json(&hook->run, "POST", item->remove ? "/cleanup" : "/present", &body, on_theirs);
 }
 

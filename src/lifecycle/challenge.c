@@ -14,26 +14,35 @@
 
 #define CONFIG_MAX 0x100000
 
-/* A TXT record with the hash of the key authorization, at that label below the name. */
+/* A TXT record with the hash of the key authorization, at that label below the name. plain: where programs expect it that compute it themselves. */
 static bool
-plan_txt(CmWork *work, const CmAcmeAuthorizationRow *authorization, const char *label, CmStatus *st)
+plan_txt(CmWork *work, const CmAcmeAuthorizationRow *authorization, const char *label, bool plain, CmStatus *st)
 {
 	CmBuf	   *value = cm_own_buf(0);
+	CmBuf	   *key_authorization = cm_own_buf(0);
 	char	   *name = psprintf("%s.%s", label, authorization->identifier);
 	int64		provider_id = cm_dns_zone_provider(name, work->account->dns_provider_id);
+	CmDnsRecordRow record = {.name = name};
 
 	if (provider_id == 0)
 		return cm_fail(st, CM_INVALID, "no DNS provider writes \"%.150s\": the CA has none, and no zone is mapped to one", name);
-	if (!cm_acme_dns01_value(work->client->key, authorization->token, value, st))
+	if (!cm_acme_dns01_value(work->client->key, authorization->token, value, st) ||
+		!cm_acme_key_authorization(work->client->key, authorization->token, key_authorization, st))
 		return false;
-	cm_dns_record_plan(provider_id, work->order->id, name, cm_buf_cstr(value));
+	record.value = pstrdup(cm_buf_cstr(value));
+	if (plain)
+	{
+		record.domain = authorization->identifier;
+		record.key_authorization = pstrdup(cm_buf_cstr(key_authorization));
+	}
+	cm_dns_record_plan(provider_id, work->order->id, &record);
 	return true;
 }
 
 static bool
 plan_dns01(CmWork *work, const CmAcmeAuthorizationRow *authorization, CmStatus *st)
 {
-	return plan_txt(work, authorization, "_acme-challenge", st);
+	return plan_txt(work, authorization, "_acme-challenge", true, st);
 }
 
 /* Two clients with accounts of their own never write at one name. */
@@ -45,7 +54,7 @@ plan_dns_account01(CmWork *work, const CmAcmeAuthorizationRow *authorization, Cm
 	if (!cm_acme_account_label(work->account->url, label, st))
 		return false;
 	cm_buf_append_str(label, "._acme-challenge");
-	return plan_txt(work, authorization, cm_buf_cstr(label), st);
+	return plan_txt(work, authorization, cm_buf_cstr(label), false, st);
 }
 
 /* Nothing is written: the record stands, and a person made it. */

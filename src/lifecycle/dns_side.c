@@ -120,6 +120,8 @@ cm_dns_side_ops(CmWork *work, CmDnsRecordRow *records, int count, bool remove, C
 		record->value = records[i].value;
 		record->remove = remove;
 		record->id = records[i].record_id;
+		record->domain = records[i].domain;
+		record->key_authorization = records[i].key_authorization;
 		op->record_ids[op->nrecords++] = records[i].id;
 		op->again = op->again || records[i].sent;
 	}

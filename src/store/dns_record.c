@@ -19,16 +19,18 @@ cm_dns_record_lock(void)
 }
 
 void
-cm_dns_record_plan(int64 provider_id, int64 order_id, const char *name, const char *value)
+cm_dns_record_plan(int64 provider_id, int64 order_id, const CmDnsRecordRow *record)
 {
 	static CmQuery plan = {
-		"INSERT INTO certmgr.dns_record (dns_provider_id, order_id, challenge_name, name, value, state, created_at, changed_at)"
-		" SELECT $1, $2, $3, $3, $4, 'planned', pg_catalog.now(), pg_catalog.now()"
+		"INSERT INTO certmgr.dns_record (dns_provider_id, order_id, challenge_name, name, value, domain, key_authorization, state, created_at, changed_at)"
+		" SELECT $1, $2, $3, $3, $4, $5, $6, 'planned', pg_catalog.now(), pg_catalog.now()"
 		" WHERE NOT EXISTS (SELECT FROM certmgr.dns_record WHERE order_id = $2 AND challenge_name = $3 AND value = $4)",
-		4, {INT8OID, INT8OID, TEXTOID, TEXTOID}};
+		6, {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
 
 	cm_dns_record_lock();
-	cm_query(&plan, (Datum[]) {Int64GetDatum(provider_id), Int64GetDatum(order_id), cm_datum_text(name), cm_datum_text(value)}, NULL);
+	cm_query(&plan, (Datum[]) {Int64GetDatum(provider_id), Int64GetDatum(order_id), cm_datum_text(record->name), cm_datum_text(record->value),
+			 cm_datum_text(record->domain), cm_datum_text(record->key_authorization)},
+			 (bool[]) {false, false, false, false, record->domain == NULL, record->key_authorization == NULL});
 }
 
 CmDnsRecordRow *
@@ -37,7 +39,7 @@ cm_dns_record_list(int64 order_id, int *count)
 	static CmQuery list = {
 		"SELECT r.id, r.dns_provider_id, r.challenge_name, r.name, r.followed, r.hops, r.zone, r.zone_id, r.record_id, r.change_id, r.value, r.state,"
 		" r.state = 'planned' AND EXISTS (SELECT FROM certmgr.dns_record o WHERE o.state = 'removing' AND o.dns_provider_id = r.dns_provider_id"
-		" AND o.name = r.name AND o.value = r.value), r.sent"
+		" AND o.name = r.name AND o.value = r.value), r.sent, r.domain, r.key_authorization"
 		" FROM certmgr.dns_record r WHERE r.order_id = $1 AND r.state <> 'removed' ORDER BY r.dns_provider_id, r.zone, r.id",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&list, (Datum[]) {Int64GetDatum(order_id)}, NULL);
@@ -59,6 +61,8 @@ cm_dns_record_list(int64 order_id, int *count)
 		records[i].state = cm_rows_text(&rows, i, 11);
 		records[i].busy = cm_rows_bool(&rows, i, 12);
 		records[i].sent = cm_rows_bool(&rows, i, 13);
+		records[i].domain = cm_rows_text(&rows, i, 14);
+		records[i].key_authorization = cm_rows_text(&rows, i, 15);
 	}
 	*count = rows.count;
 	return records;
@@ -96,8 +100,8 @@ cm_dns_record_set_provider(const CmDnsRecordRow *record, int64 provider_id)
 		2, {INT8OID, INT8OID}};
 	/* It had the record before, perhaps: then that row goes on. */
 	static CmQuery again = {
-		"INSERT INTO certmgr.dns_record AS n (dns_provider_id, order_id, challenge_name, name, hops, value, state, created_at, changed_at)"
-		" SELECT $2, r.order_id, r.challenge_name, r.name, r.hops, r.value, 'planned', pg_catalog.now(), pg_catalog.now() FROM certmgr.dns_record r WHERE r.id = $1"
+		"INSERT INTO certmgr.dns_record AS n (dns_provider_id, order_id, challenge_name, name, hops, value, domain, key_authorization, state, created_at, changed_at)"
+		" SELECT $2, r.order_id, r.challenge_name, r.name, r.hops, r.value, r.domain, r.key_authorization, 'planned', pg_catalog.now(), pg_catalog.now() FROM certmgr.dns_record r WHERE r.id = $1"
 		" ON CONFLICT (order_id, challenge_name, value, dns_provider_id) DO UPDATE SET state = 'planned', name = EXCLUDED.name, hops = EXCLUDED.hops,"
 		" followed = false, zone = NULL, zone_id = NULL, last_error = NULL, changed_at = EXCLUDED.changed_at",
 		2, {INT8OID, INT8OID}};

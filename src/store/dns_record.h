@@ -18,6 +18,8 @@ typedef struct CmDnsRecordRow
 	char	   *record_id;
 	char	   *change_id;		/* a change that has not reached all the provider's servers yet */
 	char	   *value;
+	char	   *domain;			/* which name is proven, and the key authorization that value is the hash of; NULL: dns-account-01 */
+	char	   *key_authorization;
 	char	   *state;
 	bool		sent;			/* the provider was asked to write it: it may be there */
 	bool		busy;			/* an equal record of another order is being removed: not to be written now */
@@ -28,8 +30,8 @@ typedef struct CmDnsRecordRow
  * transaction: who plans one and who removes one must not overlook each other.
  */
 extern void cm_dns_record_lock(void);
-/* Takes the lock. */
-extern void cm_dns_record_plan(int64 provider_id, int64 order_id, const char *name, const char *value);
+/* Of record name, value, domain and key_authorization. Takes the lock. */
+extern void cm_dns_record_plan(int64 provider_id, int64 order_id, const CmDnsRecordRow *record);
 /* Those of an order that are not removed, sorted by provider and zone. */
 extern CmDnsRecordRow *cm_dns_record_list(int64 order_id, int *count);
 /*

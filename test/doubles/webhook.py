@@ -1,5 +1,5 @@
 """webhook.py - a program such as somebody writes for the provider "webhook": lego's httpreq shape at /httpreq/present and
-/httpreq/cleanup (user "hook", password "hook-password"), and certmgr's own at /certmgr, signed with the key of the option "key". What it is
+/httpreq/cleanup, its mode RAW at /raw/... (user "hook", password "hook-password"), and certmgr's own at /certmgr, signed with the key of the option "key". What it is
 told to write it serves over DNS.
 
 Options: zones=a.test,b.test; key=...; changes=N (a change is done after it was asked for N times). It checks what a careful receiver
@@ -40,7 +40,7 @@ class Webhook(apiserver.App):
     def handle(self, request):
         if request.method != "POST":
             return self.answer(405, {"error": "POST only"})
-        if request.path in ("/httpreq/present", "/httpreq/cleanup"):
+        if request.path in ("/httpreq/present", "/httpreq/cleanup", "/raw/present", "/raw/cleanup"):
             return self.httpreq(request)
         if request.path == "/certmgr":
             return self.certmgr(request)
@@ -51,6 +51,12 @@ class Webhook(apiserver.App):
         if request.headers.get("Authorization") != expected:
             return self.answer(401, {"error": "who are you?"})
         body = json.loads(request.body)
+        if request.path.startswith("/raw/"):
+            if set(body) != {"domain", "token", "keyAuth"} or not body["keyAuth"].startswith(body["token"] + "."):
+                return self.answer(400, {"error": "domain, token and keyAuth are wanted"})
+            digest = hashlib.sha256(body["keyAuth"].encode()).digest()
+            self.write("_acme-challenge." + body["domain"] + ".", base64.urlsafe_b64encode(digest).decode().rstrip("="), request.path.endswith("cleanup"))
+            return apiserver.Response(200, "")
         if set(body) != {"fqdn", "value"} or not body["fqdn"].endswith("."):
             return self.answer(400, {"error": "fqdn with a final dot and value are wanted"})
         self.write(body["fqdn"], body["value"], request.path.endswith("cleanup"))

@@ -147,6 +147,11 @@ sub kill_some
 	CertmgrTest::control($hook, '/faults', [ map { { path => $_, do => 'lost' } } 'present', 'cleanup' ]);
 	issues('webhook, httpreq: apex, wildcard, another zone, lost answers', order('httpreq', 'example.test', '*.example.test', 'www.other.test'));
 	clean('webhook, httpreq', $records);
+	provider('raw', 'webhook', $acme, 'hook-password', %config, endpoint => "$hook->{API_URL}/raw", format => 'httpreq-raw', username => 'hook', zone => [ 'example.test', 'other.test' ]);
+	issues('webhook, httpreq-raw: apex, wildcard, another zone', order('raw', 'example.test', '*.example.test', 'www.other.test'));
+	clean('webhook, httpreq-raw', $records);
+	my (undef, $told) = $node->psql('postgres', q{CALL certmgr.check_dns_provider('raw', 'example.test')});
+	like($told, qr/^f\|add: .*writes answers to dns-01 challenges only/, 'webhook, httpreq-raw: a probe is no challenge');
 	provider('httpreq wrong', 'webhook', $acme, 'wrong', %config, endpoint => "$hook->{API_URL}/httpreq", username => 'hook', zone => 'example.test');
 	says(order('httpreq wrong', 'a.example.test'), qr/the webhook refused to add a TXT record.*HTTP 401: who are you\?\. Check the secret/s, 'webhook, httpreq: a wrong password');
 

@@ -311,8 +311,8 @@ static void
 test_sets(void **state)
 {
 	static const CmDns01Record records[] = {
-		{"_acme-challenge.example.test.", "new", false, NULL}, {"_ACME-challenge.example.test", "gone", true, NULL},
-		{"_acme-challenge.example.test", "there", false, NULL}, {"other.example.test", "x", true, NULL}
+		{.name = "_acme-challenge.example.test.", .value = "new", .remove = false, .id = NULL}, {.name = "_ACME-challenge.example.test", .value = "gone", .remove = true, .id = NULL},
+		{.name = "_acme-challenge.example.test", .value = "there", .remove = false, .id = NULL}, {.name = "other.example.test", .value = "x", .remove = true, .id = NULL}
 	};
 	CmDns01Sets sets;
 	CmStatus	st = CM_STATUS_INIT;

@@ -507,11 +507,11 @@ test_check(void **state)
 static void
 test_add_and_remove(void **state)
 {
-	CmDns01Record both[] = {{NAME, "value-one", false, NULL}, {NAME, "value-two", false, NULL}};
-	CmDns01Record one_gone[] = {{NAME, "value-one", true, NULL}};
-	CmDns01Record all_gone[] = {{NAME, "value-one", true, NULL}, {NAME, "value-two", true, NULL}};
-	CmDns01Record swap[] = {{NAME, "value-two", true, NULL}, {NAME, "value-three", false, NULL}};
-	CmDns01Record three_gone[] = {{NAME, "value-three", true, NULL}};
+	CmDns01Record both[] = {{.name = NAME, .value = "value-one", .remove = false, .id = NULL}, {.name = NAME, .value = "value-two", .remove = false, .id = NULL}};
+	CmDns01Record one_gone[] = {{.name = NAME, .value = "value-one", .remove = true, .id = NULL}};
+	CmDns01Record all_gone[] = {{.name = NAME, .value = "value-one", .remove = true, .id = NULL}, {.name = NAME, .value = "value-two", .remove = true, .id = NULL}};
+	CmDns01Record swap[] = {{.name = NAME, .value = "value-two", .remove = true, .id = NULL}, {.name = NAME, .value = "value-three", .remove = false, .id = NULL}};
+	CmDns01Record three_gone[] = {{.name = NAME, .value = "value-three", .remove = true, .id = NULL}};
 
 	(void) state;
 	apply("example.test", both, 2);
@@ -539,8 +539,8 @@ test_add_and_remove(void **state)
 static void
 test_other_keys(void **state)
 {
-	CmDns01Record add = {"_acme-challenge.big.example.test", "v", false, NULL};
-	CmDns01Record gone = {"_acme-challenge.big.example.test", "v", true, NULL};
+	CmDns01Record add = {.name = "_acme-challenge.big.example.test", .value = "v", .remove = false, .id = NULL};
+	CmDns01Record gone = {.name = "_acme-challenge.big.example.test", .value = "v", .remove = true, .id = NULL};
 
 	(void) state;
 	assert_result(apply_with("{'server':'127.0.0.1:%d','key_name':'BIG.','key_algorithm':'hmac-sha512'}", port, SECRET "\n", "Example.Test.", &add, 1),
@@ -564,10 +564,10 @@ test_other_keys(void **state)
 static void
 test_other_zones(void **state)
 {
-	CmDns01Record elsewhere = {"_acme-challenge.elsewhere.test", "v", false, NULL};
-	CmDns01Record in_static = {"_acme-challenge.static.test", "v", false, NULL};
-	CmDns01Record mixed[] = {{NAME, "mixed", false, NULL}, {"_acme-challenge.static.test", "v", false, NULL}};
-	CmDns01Record add = {NAME, "v", false, NULL};
+	CmDns01Record elsewhere = {.name = "_acme-challenge.elsewhere.test", .value = "v", .remove = false, .id = NULL};
+	CmDns01Record in_static = {.name = "_acme-challenge.static.test", .value = "v", .remove = false, .id = NULL};
+	CmDns01Record mixed[] = {{.name = NAME, .value = "mixed", .remove = false, .id = NULL}, {.name = "_acme-challenge.static.test", .value = "v", .remove = false, .id = NULL}};
+	CmDns01Record add = {.name = NAME, .value = "v", .remove = false, .id = NULL};
 
 	(void) state;
 	assert_result(apply_with(GOOD_CONFIG, port, SECRET, "elsewhere.test", &elsewhere, 1), CM_REFUSED, "zone \"elsewhere.test\"", "NOTAUTH");
@@ -584,8 +584,8 @@ test_other_zones(void **state)
 static void
 test_servers(void **state)
 {
-	CmDns01Record add = {NAME, "second server", false, NULL};
-	CmDns01Record gone = {NAME, "second server", true, NULL};
+	CmDns01Record add = {.name = NAME, .value = "second server", .remove = false, .id = NULL};
+	CmDns01Record gone = {.name = NAME, .value = "second server", .remove = true, .id = NULL};
 	char		pattern[256];
 	int64_t		begun = cm_monotonic_ms();
 
@@ -681,8 +681,8 @@ test_configured_zone(void **state)
 static void
 test_visible(void **state)
 {
-	CmDns01Record add[] = {{NAME, "seen", false, NULL}, {NAME, "seen-too", false, NULL}};
-	CmDns01Record gone[] = {{NAME, "seen", true, NULL}, {NAME, "seen-too", true, NULL}};
+	CmDns01Record add[] = {{.name = NAME, .value = "seen", .remove = false, .id = NULL}, {.name = NAME, .value = "seen-too", .remove = false, .id = NULL}};
+	CmDns01Record gone[] = {{.name = NAME, .value = "seen", .remove = true, .id = NULL}, {.name = NAME, .value = "seen-too", .remove = true, .id = NULL}};
 	char		pattern[256];
 	CmDns01Result r;
 
@@ -781,8 +781,8 @@ static void
 test_manual(void **state)
 {
 	const CmDns01Provider *rfc2136 = provider;
-	CmDns01Record add = {NAME, "by hand", false, NULL};
-	CmDns01Record gone = {NAME, "by hand", true, NULL};
+	CmDns01Record add = {.name = NAME, .value = "by hand", .remove = false, .id = NULL};
+	CmDns01Record gone = {.name = NAME, .value = "by hand", .remove = true, .id = NULL};
 	char		pattern[] = "{'nameservers':'127.0.0.1:%d'}";
 
 	(void) state;
@@ -942,8 +942,8 @@ test_caa_climbs(void **state)
 static void
 test_visible_by_resolver(void **state)
 {
-	CmDns01Record add = {"_acme-challenge.sub.example.test", "seen", false, NULL};
-	CmDns01Record gone = {"_acme-challenge.sub.example.test", "seen", true, NULL};
+	CmDns01Record add = {.name = "_acme-challenge.sub.example.test", .value = "seen", .remove = false, .id = NULL};
+	CmDns01Record gone = {.name = "_acme-challenge.sub.example.test", .value = "seen", .remove = true, .id = NULL};
 	char		pattern[256];
 
 	(void) state;
@@ -981,7 +981,7 @@ test_destroy(void **state)
 	CmJson	   *with_zone = json(config_text("{'server':'127.0.0.1:%d','zone':'example.test'}", silent_port));
 	CmJson	   *names = json(config_text("{'nameservers':'127.0.0.1:%d'}", silent_port));
 	CmJson	   *resolver = json(config_text("{'resolvers':'127.0.0.1:%d'}", silent_port));
-	CmDns01Record add = {NAME, "v", false, NULL};
+	CmDns01Record add = {.name = NAME, .value = "v", .remove = false, .id = NULL};
 	CmDns01Call call = {.loop = other, .config = silent_server, .zone = "example.test", .name = NAME, .records = &add, .count = 1, .done = not_called};
 
 	(void) state;

@@ -88,7 +88,8 @@ test_webhook_check(void **state)
 	(void) state;
 	assert_string_equal(dns01_check("webhook", "{\"endpoint\": \"https://a.example/hook\", \"zone\": [\"a.example\", \"b.example\"]}", ""), "");
 	assert_string_equal(dns01_check("webhook", "{\"endpoint\": \"https://a.example\", \"format\": \"certmgr\"}", KEY), "");
-	assert_string_equal(dns01_check("webhook", "{\"endpoint\": \"https://a.example\", \"format\": \"raw\"}", ""), "\"format\" must be \"httpreq\" or \"certmgr\"");
+	assert_string_equal(dns01_check("webhook", "{\"endpoint\": \"https://a.example\", \"format\": \"raw\"}", ""), "\"format\" must be \"httpreq\", \"httpreq-raw\" or \"certmgr\"");
+	assert_string_equal(dns01_check("webhook", "{\"endpoint\": \"https://a.example\", \"format\": \"httpreq-raw\", \"username\": \"u\"}", "p"), "");
 	assert_string_equal(dns01_check("webhook", "{\"endpoint\": \"https://a.example\", \"format\": \"certmgr\"}", "short"), "the secret must be an HMAC key of 16 to 1024 bytes");
 	assert_string_equal(dns01_check("webhook", "{\"endpoint\": \"https://a.example\", \"format\": \"certmgr\", \"username\": \"u\"}", KEY),
 						"\"username\" is for the format \"httpreq\"; requests of format \"certmgr\" are signed");
@@ -117,6 +118,29 @@ test_httpreq(void **state)
 	assert_int_equal(o.code, CM_REFUSED);
 	assert_string_equal(o.status.reason, "the webhook refused to add a TXT record");
 	assert_null(strchr(o.status.detail, '\a'));
+}
+
+static void
+test_raw(void **state)
+{
+	const Asked raw = {"webhook", "\"format\": \"httpreq-raw\", \"zone\": \"example.com\", \"username\": \"u\"", "p"};
+	const CmDns01Record records[] = {
+		{.name = NAME, .value = "one", .domain = "example.com", .key_authorization = "to-ken.thumb_print"},
+		{.name = NAME, .value = "old", .remove = true, .domain = "example.com", .key_authorization = "old.thumb_print"}, {.name = NULL}
+	};
+	const HttpStep steps[] = {
+		{"POST /present ", "{\"domain\":\"example.com\",\"token\":\"to-ken\",\"keyAuth\":\"to-ken.thumb_print\"}", "200 OK", ""},
+		{"POST /cleanup ", "{\"domain\":\"example.com\",\"token\":\"old\",\"keyAuth\":\"old.thumb_print\"}", "200 OK", ""},
+		END
+	};
+	const HttpStep nothing[] = {END};
+	Outcome		o;
+
+	(void) state;
+	assert_int_equal(dns01_apply(&raw, "example.com", NULL, records, steps).code, CM_OK);
+	o = dns01_apply(&raw, "example.com", NULL, two, nothing);
+	assert_int_equal(o.code, CM_REFUSED);
+	assert_non_null(strstr(o.status.reason, "dns-01 challenges only"));
 }
 
 static void
@@ -169,7 +193,7 @@ main(void)
 		cmocka_unit_test(test_acmedns),
 		cmocka_unit_test(test_webhook_check),
 		cmocka_unit_test(test_httpreq),
-		cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_raw), cmocka_unit_test(test_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
