@@ -56,15 +56,15 @@ SELECT certmgr.alter_subscriber('sub joe', subject => '');
 CREATE ROLE sub_nobody;
 GRANT certmgr_requester TO sub_nobody;
 GRANT USAGE ON SCHEMA certmgr TO sub_nobody;
-GRANT EXECUTE ON FUNCTION certmgr.drop_subscriber(text), certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text),
-	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text) TO sub_nobody;
+GRANT EXECUTE ON FUNCTION certmgr.drop_subscriber(text), certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text, text, boolean),
+	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text, text, boolean) TO sub_nobody;
 SET ROLE sub_nobody;
 SELECT certmgr.create_subscriber('x', 'sub root', sans => '{a.example.com}');
 SELECT certmgr.alter_subscriber('sub web', state => 'disabled');
 SELECT certmgr.drop_subscriber('sub web');
 RESET ROLE;
-REVOKE EXECUTE ON FUNCTION certmgr.drop_subscriber(text), certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text),
-	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text) FROM sub_nobody;
+REVOKE EXECUTE ON FUNCTION certmgr.drop_subscriber(text), certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text, text, boolean),
+	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text, text, boolean) FROM sub_nobody;
 REVOKE USAGE ON SCHEMA certmgr FROM sub_nobody;
 DROP ROLE sub_nobody;
 

@@ -41,16 +41,21 @@ CREATE TABLE certmgr.subscriber (
 	subject text NOT NULL,
 	sans text[] NOT NULL,
 	usages text[] NOT NULL,
-	lifetime interval NOT NULL,
+	lifetime interval,
 	key_algorithm text NOT NULL,
 	auto_renew boolean NOT NULL,
 	renew_before interval,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	template_id bigint REFERENCES certmgr.template
+	template_id bigint REFERENCES certmgr.template,
+	profile text,
+	partial_issue boolean NOT NULL DEFAULT false
 );
 CREATE INDEX subscriber_template_id_idx ON certmgr.subscriber (template_id) WHERE template_id IS NOT NULL;
 CREATE INDEX subscriber_ca_id_idx ON certmgr.subscriber (ca_id);
 COMMENT ON TABLE certmgr.subscriber IS 'entities that hold certificates: what they may be issued, by which CA, and how it is renewed';
 COMMENT ON COLUMN certmgr.subscriber.template_id IS 'rules that its certificates keep besides';
 COMMENT ON COLUMN certmgr.subscriber.owner IS 'role that may issue, renew, revoke and read keys for it';
+COMMENT ON COLUMN certmgr.subscriber.lifetime IS 'how long its certificates are valid; null: as long as the external CA likes';
+COMMENT ON COLUMN certmgr.subscriber.profile IS 'which of the CA''s profiles its orders ask for; null: the one of the CA''s configuration';
+COMMENT ON COLUMN certmgr.subscriber.partial_issue IS 'an external CA that refuses some of the names is asked for the others alone';
 COMMENT ON COLUMN certmgr.subscriber.renew_before IS 'how long before expiry it is renewed; null: one third of the lifetime';

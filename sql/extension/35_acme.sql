@@ -56,6 +56,7 @@ CREATE TABLE certmgr.acme_order (
 	replaces_sent boolean NOT NULL DEFAULT false,
 	finalizes int NOT NULL DEFAULT 0,
 	losses int NOT NULL DEFAULT 0,
+	lifetime interval,
 	problem jsonb,
 	created_at timestamptz NOT NULL,
 	finished_at timestamptz,
@@ -68,6 +69,7 @@ COMMENT ON TABLE certmgr.acme_order IS 'ACME orders (RFC 8555 7.4): committed be
 COMMENT ON COLUMN certmgr.acme_order.step IS 'what is done next for this order';
 COMMENT ON COLUMN certmgr.acme_order.finalizes IS 'how often finalize was sent: each time but the last the CA said that the order was not ready';
 COMMENT ON COLUMN certmgr.acme_order.losses IS 'how often the CA did not know the order any more and a new one was made';
+COMMENT ON COLUMN certmgr.acme_order.lifetime IS 'the lifetime that is asked for (notAfter); null: as long as the CA likes';
 COMMENT ON COLUMN certmgr.acme_order.replaces IS 'the certificate it replaces, as RFC 9773 names it';
 COMMENT ON COLUMN certmgr.acme_order.replaces_sent IS 'newOrder was sent with it: the next one goes without, and finds the order if there is one';
 COMMENT ON COLUMN certmgr.acme_order.status IS 'the status the CA gave last';

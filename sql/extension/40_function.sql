@@ -55,18 +55,18 @@ COMMENT ON FUNCTION certmgr.drop_dns_provider(text) IS 'removes a DNS provider t
 
 CREATE FUNCTION certmgr.create_subscriber(name text, ca text, subject text DEFAULT NULL, sans text[] DEFAULT '{}', lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL,
 	auto_renew boolean DEFAULT true, renew_before interval DEFAULT NULL, usages text[] DEFAULT NULL, owner text DEFAULT NULL,
-	template text DEFAULT NULL)
+	template text DEFAULT NULL, profile text DEFAULT NULL, partial_issue boolean DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_subscriber';
-COMMENT ON FUNCTION certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text) IS
-	'creates an entity that may hold certificates of that CA with this subject (RFC 4514; default: CN is the first host name), these names (DNS:, IP:, email:, URI: or bare) and usages (default: digitalSignature, serverAuth, clientAuth). Lifetime: default 90 days, the CA''s own for an external one. owner: the role that may use it. template: rules it must keep, and defaults. Returns its id';
+COMMENT ON FUNCTION certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text, text, boolean) IS
+	'creates an entity that may hold certificates of that CA with this subject (RFC 4514; default: CN is the first host name), these names (DNS:, IP:, email:, URI: or bare) and usages (default: digitalSignature, serverAuth, clientAuth). Lifetime: default 90 days; of an external CA as long as the CA likes, and only where it takes a lifetime (quirk "validity") another one. owner: the role that may use it. template: rules it must keep, and defaults. External CAs: profile asks for another profile than the CA''s configuration does; partial_issue: when the CA refuses some of the names, it is asked for the others alone. Returns its id';
 CREATE FUNCTION certmgr.alter_subscriber(name text, subject text DEFAULT NULL, sans text[] DEFAULT NULL, lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL,
 	auto_renew boolean DEFAULT NULL, renew_before interval DEFAULT NULL, usages text[] DEFAULT NULL, owner text DEFAULT NULL, state text DEFAULT NULL,
-	template text DEFAULT NULL)
+	template text DEFAULT NULL, profile text DEFAULT NULL, partial_issue boolean DEFAULT NULL)
 	RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_alter_subscriber';
-COMMENT ON FUNCTION certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text) IS
-	'changes what is not NULL; certificates that were issued stay as they are. state: active or disabled; owner and template: an empty text takes it away';
+COMMENT ON FUNCTION certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text, text, boolean) IS
+	'changes what is not NULL; certificates that were issued stay as they are. state: active or disabled; owner, template and profile: an empty text takes it away; lifetime of an external CA''s: zero, as long as the CA likes';
 CREATE FUNCTION certmgr.drop_subscriber(name text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_drop_subscriber';
-COMMENT ON FUNCTION certmgr.drop_subscriber(text) IS 'removes a subscriber; its certificates stay in the inventory and are not renewed';
+COMMENT ON FUNCTION certmgr.drop_subscriber(text) IS 'removes a subscriber; its certificates stay in the inventory and are not renewed; what is on order for it is cancelled';
 
 -- Certificates ---------------------------------------------------------------
 

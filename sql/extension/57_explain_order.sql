@@ -28,6 +28,10 @@ CREATE FUNCTION certmgr_private.explain_order(certificate bigint, OUT at timesta
 		SELECT o.finished_at, 5, o.id, format('order %s is %s%s', o.id, o.step, ': ' || COALESCE(o.problem->>'detail', o.problem->>'type'))
 		  FROM certmgr.acme_order o WHERE o.certificate_id = explain_order.certificate AND o.finished_at IS NOT NULL
 		UNION ALL
+		SELECT f.created_at, 5, f.ca_id, CASE WHEN f.reason IS NULL THEN format('certificate %s was ordered from fallback CA "%s"', f.certificate_id, a.name)
+				ELSE format('fallback CA "%s" was passed over: %s', a.name, f.reason) END
+		  FROM certmgr.fallback_certificate f JOIN certmgr.ca a ON a.id = f.ca_id WHERE f.first_id = explain_order.certificate
+		UNION ALL
 		SELECT s.next_attempt, 6, s.id, format('next: %s%s; rule: %s',
 			   CASE s.step WHEN 'preflight' THEN 'look at CAA records, then ask the CA for an order' WHEN 'new_order' THEN 'ask the CA for an order' WHEN 'authorize' THEN 'read the authorizations' WHEN 'present' THEN 'write TXT records'
 				WHEN 'confirm' THEN 'wait until the DNS provider has made the change' WHEN 'propagate' THEN 'wait until the TXT records are at all name servers'

@@ -16,8 +16,8 @@ GRANT EXECUTE ON FUNCTION certmgr.certificate_pem(bigint), certmgr.chain_pem(big
 
 -- operator: subscribers and certificates of all
 GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text),
-	certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text),
-	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text),
+	certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text, text, boolean),
+	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text, text, boolean),
 	certmgr.drop_subscriber(text) TO certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON PROCEDURE certmgr.work(interval, bigint) TO certmgr_operator, certmgr_admin;
 

@@ -73,7 +73,15 @@ extern bool cm_acme_account_update_payload(const char *const *contacts, int coun
 extern bool cm_acme_eab_parse(CmSlice body, char **kid, CmBuf *mac_key, CmStatus *st);
 extern bool cm_acme_account_parse(CmSlice body, CmAcmeAccount *out, CmStatus *st);
 
-extern bool cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const char *profile, const char *replaces, CmBuf *out, CmStatus *st);
+/* What an order asks for besides its names. */
+typedef struct CmAcmeOrderWish
+{
+	const char *profile;		/* NULL: none */
+	const char *replaces;		/* RFC 9773; NULL: nothing */
+	int64_t		not_after;		/* 0: as the CA likes */
+} CmAcmeOrderWish;
+
+extern bool cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const CmAcmeOrderWish *wish, CmBuf *out, CmStatus *st);
 extern bool cm_acme_order_parse(CmSlice body, CmAcmeOrder *out, CmStatus *st);
 extern bool cm_acme_finalize_payload(CmSlice csr_der, CmBuf *out, CmStatus *st);
 
@@ -98,6 +106,15 @@ extern bool cm_acme_certificate_id(CmSlice authority_key_id, CmSlice serial, CmB
 extern bool cm_acme_renewal_info_parse(CmSlice body, CmAcmeRenewalInfo *out, CmStatus *st);
 
 extern bool cm_acme_revoke_payload(CmSlice certificate_der, int reason, CmBuf *out, CmStatus *st);
+/* What a problem says of one identifier (RFC 8555 6.7.1); palloc'ed. */
+typedef struct CmAcmeSubproblem
+{
+	char	   *identifier;		/* as the CA spells it, printable */
+	char	   *words;			/* why */
+} CmAcmeSubproblem;
+
+/* The identifiers that a problem document speaks of, max at most; without subproblems the one that it names itself. */
+extern int	cm_acme_subproblems(CmSlice body, CmAcmeSubproblem *out, int max);
 extern bool cm_acme_problem_parse(CmSlice body, CmAcmeProblem *out);	/* false when it is not a problem document */
 
 #endif

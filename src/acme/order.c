@@ -13,6 +13,7 @@
 #endif
 
 #include "acme/internal.h"
+#include "base/datetime.h"
 #include "base/encode.h"
 #include "base/host.h"
 
@@ -50,8 +51,25 @@ put_word(CmBuf *out, const char *key, const char *word, size_t max, CmStatus *st
 	return true;
 }
 
+/* RFC 3339, in UTC. notBefore is left out: now is what everybody means by that. */
+static void
+put_not_after(CmBuf *out, int64_t at)
+{
+	int			year,
+				month,
+				day,
+				hour,
+				minute,
+				second;
+
+	if (at == 0)
+		return;
+	cm_time_to_civil(at, &year, &month, &day, &hour, &minute, &second);
+	cm_buf_printf(out, ",\"notAfter\":\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", year, month, day, hour, minute, second);
+}
+
 bool
-cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const char *profile, const char *replaces, CmBuf *out, CmStatus *st)
+cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const CmAcmeOrderWish *wish, CmBuf *out, CmStatus *st)
 {
 	char		value[CM_HOST_MAX + 1];
 	int			i;
@@ -67,8 +85,9 @@ cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const char *pr
 		cm_buf_printf(out, "%s{\"type\":\"%s\",\"value\":\"%s\"}", i > 0 ? "," : "", ids[i].type, value);
 	}
 	cm_buf_append_str(out, "]");
-	if (!put_word(out, "profile", profile, MAX_PROFILE, st) ||
-		!put_word(out, "replaces", replaces, MAX_REPLACES, st))
+	put_not_after(out, wish->not_after);
+	if (!put_word(out, "profile", wish->profile, MAX_PROFILE, st) ||
+		!put_word(out, "replaces", wish->replaces, MAX_REPLACES, st))
 		return false;
 	cm_buf_append_str(out, "}");
 	return !out->failed || cm_fail(st, CM_MEMORY, "out of memory");

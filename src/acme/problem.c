@@ -15,6 +15,7 @@
 
 #include "acme/internal.h"
 #include "base/datetime.h"
+#include "base/host.h"
 
 #include <curl/curl.h>
 #include <strings.h>
@@ -320,6 +321,65 @@ cm_acme_problem_fill(const CmJson *problem, CmAcmeProblem *out)
 	if (!buf.failed)
 		out->json = pnstrdup((const char *) buf.data, buf.len);
 	cm_buf_free(&buf);
+}
+
+static void
+take_subproblem(const char *value, const CmJson *problem, CmAcmeSubproblem *out)
+{
+	char		name[CM_HOST_MAX + 1];
+	Words		words = {palloc(WORDS_MAX + 1), WORDS_MAX + 1, 0, false};
+
+	cm_clean_text(name, sizeof(name), value, strlen(value));
+	out->identifier = pstrdup(name);
+	words.dst[0] = '\0';
+	put_problem(&words, problem);
+	out->words = words.dst;
+}
+
+/* Boulder says of a single name that it will not have: Cannot issue for "name": why. */
+static bool
+quoted_name(const CmJson *problem, char dst[CM_HOST_MAX + 1])
+{
+	const char *detail = cm_json_get_string(problem, "detail");
+	const char *start = detail != NULL ? strchr(detail, '"') : NULL;
+	char		type[64];
+	size_t		len;
+
+	cm_acme_problem_type(problem, type);
+	if (start == NULL || strcmp(type, "rejectedIdentifier") != 0)
+		return false;
+	len = strcspn(start + 1, "\"");
+	if (len == 0 || len > CM_HOST_MAX || start[1 + len] == '\0')
+		return false;
+	memcpy(dst, start + 1, len);
+	dst[len] = '\0';
+	return true;
+}
+
+int
+cm_acme_subproblems(CmSlice body, CmAcmeSubproblem *out, int max)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmJson	   *problem = cm_json_parse(body, CM_ACME_BODY_MAX, &st);
+	const CmJson *list = cm_json_get(problem, "subproblems");
+	const char *value = cm_json_get_string(cm_json_get(problem, "identifier"), "value");
+	char		name[CM_HOST_MAX + 1];
+	int			count = 0;
+
+	for (int i = 0; count < max && cm_json_at(list, i) != NULL; i++)
+	{
+		const CmJson *sub = cm_json_at(list, i);
+		const char *which = cm_json_get_string(cm_json_get(sub, "identifier"), "value");
+
+		if (which != NULL)
+			take_subproblem(which, sub, &out[count++]);
+	}
+	if (count == 0 && max > 0 && value != NULL)
+		take_subproblem(value, problem, &out[count++]);
+	else if (count == 0 && max > 0 && quoted_name(problem, name))
+		take_subproblem(name, problem, &out[count++]);
+	cm_json_free(problem);
+	return count;
 }
 
 CmAcmeProblem *

@@ -38,6 +38,16 @@ common_args(FunctionCallInfo fcinfo, int n, CmSubscriberChange *change)
 	change->owner = cm_arg_text(fcinfo, n + 6);
 }
 
+/* template, profile and partial_issue are the last ones of both. */
+static void
+last_args(FunctionCallInfo fcinfo, CmSubscriberChange *change)
+{
+	change->template = cm_arg_text(fcinfo, 10);
+	change->profile = cm_arg_text(fcinfo, 11);
+	change->has_partial_issue = !PG_ARGISNULL(12);
+	change->partial_issue = change->has_partial_issue && PG_GETARG_BOOL(12);
+}
+
 Datum
 certmgr_create_subscriber(PG_FUNCTION_ARGS)
 {
@@ -53,7 +63,7 @@ certmgr_create_subscriber(PG_FUNCTION_ARGS)
 	change.ca = cm_arg_text(fcinfo, 1);
 	change.subject = cm_arg_text(fcinfo, 2);
 	common_args(fcinfo, 3, &change);
-	change.template = cm_arg_text(fcinfo, 10);
+	last_args(fcinfo, &change);
 	cm_owner_enter(&scope);
 	id = cm_subscriber_create(&change, actor);
 	cm_owner_leave(&scope);
@@ -73,7 +83,7 @@ certmgr_alter_subscriber(PG_FUNCTION_ARGS)
 	change.subject = cm_arg_text(fcinfo, 1);
 	common_args(fcinfo, 2, &change);
 	change.state = cm_arg_text(fcinfo, 9);
-	change.template = cm_arg_text(fcinfo, 10);
+	last_args(fcinfo, &change);
 	cm_owner_enter(&scope);
 	cm_subscriber_alter(&change, actor);
 	cm_owner_leave(&scope);

@@ -186,6 +186,13 @@ cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s)
 		return cm_order_poll(work, "issue", retry_after_s);
 	if (strcmp(said->status, "invalid") == 0)
 	{
+		CmLeftOut	refused = {{0}};
+		CmFate		fate;
+
+		if (problem != NULL)
+			cm_left_out_of_problem(&refused, problem, strlen(problem));
+		if (cm_order_without(work, &refused, problem, &fate))
+			return fate;
 		if (said->error != NULL && said->error->detail != NULL)
 			return cm_order_failed(work, psprintf("the CA said: %s", said->error->detail), problem, true);
 		/* The reason is in the authorizations: "await" reads them. */
@@ -212,6 +219,18 @@ certificate_failed(CmWork *work, const char *message)
 	return cm_work_finish(work);
 }
 
+void
+cm_order_end(CmWork *work, const char *problem, bool tried)
+{
+	CmAcmeOrderRow *order = work->order;
+
+	if (tried)
+		cm_acme_limit_failed(work->account, order);
+	cm_acme_limit_refund(work->account, order, order->url != NULL);
+	cm_acme_order_end(order, "failed", problem);
+	cm_job_put("acme_cleanup", order->id, GetCurrentTimestamp());
+}
+
 CmFate
 cm_order_failed(CmWork *work, const char *message, const char *problem, bool again)
 {
@@ -221,15 +240,11 @@ cm_order_failed(CmWork *work, const char *message, const char *problem, bool aga
 	TimestampTz at;
 	int64		id;
 
-	if (again)
-		cm_acme_limit_failed(work->account, order);
-	cm_acme_limit_refund(work->account, order, order->url != NULL);
-	cm_acme_order_end(order, "failed", problem);
-	cm_job_put("acme_cleanup", order->id, GetCurrentTimestamp());
+	cm_order_end(work, problem, again);
 	if (!again || tried >= ORDER_MAX)
 		return certificate_failed(work, message);
 	at = cm_after_ms((int64) (minutes[Min(tried, lengthof(minutes)) - 1] * MINUTE_MS * cm_jitter(0.8, 1.2)));
-	id = cm_acme_order_insert(order->certificate_id, order->account_id, order->identifiers, order->identifier_count);
+	id = cm_acme_order_again(order, order->identifiers, order->identifier_count);
 	cm_job_put("acme_order", id, at);
 	cm_acme_certificate_message(order->certificate_id, psprintf("%s; a new order is made at %s", message, cm_time_words(at)));
 	return cm_work_finish(work);
@@ -277,6 +292,12 @@ cm_order_refused(CmWork *work, CmOp *op)
 		return cm_work_retry(work, order->certificate_id, psprintf("needs a person: %s", words), PAUSED_S);
 	if (!cm_reply_transient(&op->reply))
 	{
+		CmLeftOut	refused = {{0}};
+		CmFate		fate;
+
+		cm_left_out_of_problem(&refused, (const char *) op->reply.body.data, op->reply.body.len);
+		if (cm_order_without(work, &refused, cm_reply_problem(&op->reply), &fate))
+			return fate;
 		if (is_one_of(type, fatal))
 			return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
 		/* "unauthorized" is the account, given up elsewhere or revoked by the CA; only of finalize (403) it speaks of the order's names. */

@@ -66,6 +66,9 @@ cm_step_preflight_prepare(CmWork *work)
 CmFate
 cm_step_preflight_apply(CmWork *work)
 {
+	CmLeftOut	refused = {{0}};
+	char	   *failure = NULL;
+	CmFate		fate;
 	int			silent = 0;
 
 	for (int i = 0; i < work->nops; i++)
@@ -73,9 +76,13 @@ cm_step_preflight_apply(CmWork *work)
 		CmOp	   *op = work->ops[i];
 
 		silent += op->dns.status.code == CM_NETWORK;
-		if (op->dns.status.code == CM_POLICY)
-			return cm_order_failed(work, psprintf("the CA must refuse %s: %s", op->name, cm_status_words(&op->dns.status)), NULL, false);
+		if (op->dns.status.code != CM_POLICY)
+			continue;
+		cm_left_out_add(&refused, psprintf("%s%s", op->caa->wildcard ? "*." : "", op->name), cm_status_words(&op->dns.status));
+		failure = psprintf("the CA must refuse %s: %s", op->name, cm_status_words(&op->dns.status));
 	}
+	if (failure != NULL)
+		return cm_order_without(work, &refused, NULL, &fate) ? fate : cm_order_failed(work, failure, NULL, false);
 	/* What could not be looked up, the CA looks up itself. */
 	if (silent == work->nops)
 		work->client->resolvers_after = cm_after_ms(SILENT_PAUSE_MS);

@@ -12,6 +12,7 @@
 #include "pg/error.h"
 #include "store/acme_quirk.h"
 #include "store/ca.h"
+#include "store/dns_zone.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -81,16 +82,47 @@ cm_acme_check_names(int64 ca_id, char *const *sans, int count)
 		(void) identifier_of(sans[i], challenge);
 }
 
+static CmCaRow *
+quirks_of(int64 ca_id, CmAcmeQuirks *quirks)
+{
+	CmCaRow    *ca = cm_ca_get_by_id(ca_id, false);
+
+	if (ca == NULL)
+		elog(ERROR, "ca %lld does not exist", (long long) ca_id);
+	cm_acme_quirks_load(ca_id, ca->config, quirks);
+	return ca;
+}
+
+bool
+cm_acme_takes_lifetime(int64 ca_id)
+{
+	CmAcmeQuirks quirks;
+
+	(void) quirks_of(ca_id, &quirks);
+	return quirks.validity;
+}
+
+void
+cm_acme_check_lifetime(int64 ca_id)
+{
+	CmAcmeQuirks quirks;
+	CmCaRow    *ca = quirks_of(ca_id, &quirks);
+
+	if (!quirks.validity)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("CA \"%s\" takes no lifetime", ca->name),
+				 errdetail("How long its certificates are valid is what it likes, or what a profile of it says."),
+				 errhint("Leave lifetime out, or SELECT certmgr.alter_acme_ca(%s, quirks => '{\"validity\": true}') if it does.", quote_literal_cstr(ca->name))));
+}
+
 /* What this CA is known to refuse is refused before anything is asked of it. */
 static void
 check_quirks(int64 ca_id, char *const *hosts, int count)
 {
-	CmCaRow    *ca = cm_ca_get_by_id(ca_id, false);
 	CmAcmeQuirks quirks;
+	CmCaRow    *ca = quirks_of(ca_id, &quirks);
 
-	if (ca == NULL)
-		elog(ERROR, "ca %lld does not exist", (long long) ca_id);
-	cm_acme_quirks_load(ca_id, ca->config, &quirks);
 	if (count > quirks.names_max)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
@@ -100,20 +132,24 @@ check_quirks(int64 ca_id, char *const *hosts, int count)
 	for (int i = 0; i < count; i++)
 	{
 		bool		wildcard = strncmp(hosts[i], "*.", 2) == 0;
+		uint8_t		address[16];
+		size_t		len;
+		bool		ip = cm_address_parse(hosts[i], address, &len);
 		bool		idn = strncmp(hosts[i] + (wildcard ? 2 : 0), "xn--", 4) == 0 || strstr(hosts[i], ".xn--") != NULL;
 
-		if ((wildcard && !quirks.wildcards) || (idn && !quirks.idn))
+		const char *lacks = wildcard && !quirks.wildcards ? "wildcards" : idn && !quirks.idn ? "idn" : ip && !quirks.ip ? "ip" : NULL;
+
+		if (lacks != NULL)
 			ereport(ERROR,
 					(errcode(CM_ERRCODE_POLICY),
 					 errmsg("CA \"%s\" does not certify \"%s\"", ca->name, hosts[i]),
-					 errdetail("It certifies no %s.", wildcard && !quirks.wildcards ? "wildcards" : "internationalized names"),
-					 errhint("Use another CA, or SELECT certmgr.alter_acme_ca(%s, quirks => '{\"%s\": true}');", quote_literal_cstr(ca->name),
-							 wildcard && !quirks.wildcards ? "wildcards" : "idn")));
+					 errdetail("It certifies no %s.", strcmp(lacks, "idn") == 0 ? "internationalized names" : strcmp(lacks, "ip") == 0 ? "addresses" : lacks),
+					 errhint("Use another CA, or SELECT certmgr.alter_acme_ca(%s, quirks => '{\"%s\": true}');", quote_literal_cstr(ca->name), lacks)));
 	}
 }
 
 void
-cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
+cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count, const Interval *lifetime)
 {
 	int64		account_id = cm_acme_account_of_ca(ca_id);
 	char	  **hosts = palloc(sizeof(char *) * Max(count, 1));
@@ -130,9 +166,31 @@ cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count)
 	for (int i = 0; i < count; i++)
 		hosts[i] = identifier_of(sans[i], challenge);
 	check_quirks(ca_id, hosts, count);
-	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count);
+	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count, lifetime);
 	cm_job_put("acme_order", order_id, GetCurrentTimestamp());
 	cm_fallback_plan(certificate_id, ca_id);
+}
+
+/* A look ahead: an order finds the same, after it has cost something at the CA. */
+void
+cm_acme_check_provable(int64 certificate_id)
+{
+	CmAcmeOrderRow *order = cm_acme_order_of_certificate(certificate_id);
+	CmAcmeAccountRow *account = cm_acme_account_get(order->account_id);
+	const char *type = account != NULL ? cm_challenge_of_ca(account->ca_config) : "";
+
+	if (strcmp(type, "dns-01") != 0 && strcmp(type, "dns-account-01") != 0)
+		return;
+	for (int i = 0; i < order->identifier_count; i++)
+	{
+		const char *name = order->identifiers[i] + (strncmp(order->identifiers[i], "*.", 2) == 0 ? 2 : 0);
+
+		if (cm_dns_zone_provider(psprintf("_acme-challenge.%s", name), account->dns_provider_id) == 0)
+			ereport(ERROR,
+					(errcode(CM_ERRCODE_POLICY),
+					 errmsg("no DNS provider writes \"_acme-challenge.%s\"", name),
+					 errdetail("CA \"%s\" has none, and no zone is mapped to one.", account->ca_name)));
+	}
 }
 
 void

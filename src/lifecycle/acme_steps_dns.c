@@ -94,23 +94,27 @@ cm_step_authorize_prepare(CmWork *work)
 	return pending == 0 ? cm_order_step(work, "await", NULL) : plan(work, authorizations, count);
 }
 
-/* Stores one answer. False: *failure says what is wrong with the order. */
-static bool
-take_authorization(CmOp *op, const char *type, char **failure)
+/* Stores one answer. *failure: what is wrong with the order, when something is. */
+static void
+take_authorization(CmOp *op, const char *type, char **failure, CmLeftOut *refused)
 {
 	CmAcmeAuthorization said;
+	char	   *words = NULL;
 
 	op->challenge_type = type;
 	if (!cm_op_authorization(op, &said, &op->reply.status))
-		return true;			/* the caller sees the status */
+		return;					/* the caller sees the status */
 	if (is(said.status, "valid"))
-		return true;
+		return;
 	if (!is(said.status, "pending"))
-		*failure = psprintf("the CA says that the authorization of %s is \"%s\"%s%s", said.identifier, said.status,
+		words = psprintf("the CA says that the authorization of %s is \"%s\"%s%s", said.identifier, said.status,
 							said.error != NULL && said.error->detail != NULL ? ": " : "", said.error != NULL && said.error->detail != NULL ? said.error->detail : "");
 	else if (said.challenge_url == NULL)
-		*failure = psprintf("the CA offers no %s challenge for %s", type, said.identifier);
-	return *failure == NULL;
+		words = psprintf("the CA offers no %s challenge for %s", type, said.identifier);
+	if (words == NULL)
+		return;
+	cm_left_out_add(refused, psprintf("%s%s", said.wildcard ? "*." : "", said.identifier), words);
+	*failure = words;
 }
 
 CmFate
@@ -119,16 +123,20 @@ cm_step_authorize_apply(CmWork *work)
 	const char *type = cm_challenge_of_ca(work->account->ca_config);
 	CmOp	   *refused = NULL;
 	char	   *failure = NULL;
+	CmLeftOut	left = {{0}};
+	CmFate		fate;
 
 	for (int i = 0; i < work->nops; i++)
 	{
 		CmOp	   *op = work->ops[i];
 
-		if (op->reply.status.code == CM_OK && !take_authorization(op, type, &failure))
-			return cm_order_failed(work, failure, NULL, true);
+		if (op->reply.status.code == CM_OK)
+			take_authorization(op, type, &failure, &left);
 		if (op->reply.status.code != CM_OK)
 			refused = op;
 	}
+	if (failure != NULL)
+		return cm_order_without(work, &left, NULL, &fate) ? fate : cm_order_failed(work, failure, NULL, true);
 	if (refused != NULL && refused->reply.code == 404)
 		return cm_order_gone(work);
 	return refused != NULL ? cm_order_refused(work, refused) : CM_FATE_NEXT;

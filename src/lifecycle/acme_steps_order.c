@@ -11,6 +11,7 @@
 #include "lifecycle/challenge.h"
 #include "lifecycle/fallback.h"
 #include "lifecycle/notify.h"
+#include "pg/interval.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
 #include "store/acme_renewal_info.h"
@@ -61,6 +62,13 @@ replaces(CmAcmeOrderRow *order)
  */
 #define WITHOUT_PROFILE 1
 
+/* The subscriber's, or the CA's. */
+static const char *
+profile_of(const CmWork *work, const CmJson *config)
+{
+	return work->order->profile != NULL ? work->order->profile : cm_json_get_string(config, "profile");
+}
+
 static bool
 profile_refused(CmWork *work, const CmOp *op)
 {
@@ -73,11 +81,18 @@ profile_refused(CmWork *work, const CmOp *op)
 		return false;
 	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
 	policy = cm_json_get_string(config, "profile_policy");
-	if (cm_json_get_string(config, "profile") == NULL || policy == NULL || strcmp(policy, "preferred") != 0)
+	if (profile_of(work, config) == NULL || policy == NULL || strcmp(policy, "preferred") != 0)
 		return false;
 	work->variant |= WITHOUT_PROFILE;
 	cm_acme_certificate_message(work->order->certificate_id, "the CA does not give its preferred profile; ordered without a profile");
 	return true;
+}
+
+/* CAs that take no notAfter, or not that one, say "malformed": they would say it for ever. */
+static bool
+lifetime_refused(const CmWork *work, const CmOp *op)
+{
+	return work->order->has_lifetime && op->reply.status.code == CM_REFUSED && strcmp(op->reply.problem_type, "malformed") == 0;
 }
 
 /* It was sent with "replaces" and brought no order. */
@@ -116,8 +131,7 @@ cm_step_new_order_prepare(CmWork *work)
 	TimestampTz until;
 	char	   *words;
 	CmJson	   *config;
-	const char *replacing;
-	const char *profile;
+	CmAcmeOrderWish wish = {0};
 	int64		twin;
 	CmOp	   *op;
 
@@ -140,19 +154,21 @@ cm_step_new_order_prepare(CmWork *work)
 		ids[i].value = order->identifiers[i];
 	}
 	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
-	profile = work->variant & WITHOUT_PROFILE ? NULL : cm_json_get_string(config, "profile");
+	wish.profile = work->variant & WITHOUT_PROFILE ? NULL : profile_of(work, config);
 	/* A server that knows no profiles passes the member over, and issues another one than is required. */
-	if (profile != NULL && !work->account->quirks.profiles)
+	if (wish.profile != NULL && !work->account->quirks.profiles)
 	{
 		const char *policy = cm_json_get_string(config, "profile_policy");
 
 		if (policy == NULL || strcmp(policy, "preferred") != 0)
-			return cm_order_failed(work, psprintf("profile \"%s\" is required and the CA knows no profiles (quirk \"profiles\"); SELECT certmgr.alter_acme_ca(%s, profile => '')",
-												  profile, quote_literal_cstr(work->account->ca_name)), NULL, false);
-		profile = NULL;
+			return cm_order_failed(work, psprintf("profile \"%s\" is required and the CA knows no profiles (quirk \"profiles\"); SELECT certmgr.%s, profile => '')",
+												  wish.profile, order->profile != NULL ? "alter_subscriber(NAME" : psprintf("alter_acme_ca(%s", quote_literal_cstr(work->account->ca_name))), NULL, false);
+		wish.profile = NULL;
 	}
-	replacing = replaces(order);
-	if (!cm_acme_new_order_payload(ids, order->identifier_count, profile, replacing, payload, &st))
+	wish.replaces = replaces(order);
+	if (order->has_lifetime)
+		wish.not_after = timestamptz_to_time_t(cm_timestamp_plus(GetCurrentTimestamp(), &order->lifetime));
+	if (!cm_acme_new_order_payload(ids, order->identifier_count, &wish, payload, &st))
 		return cm_order_failed(work, cm_status_words(&st), NULL, false);
 	if (!cm_acme_limit_charge(work->account, order, &until, &words))
 	{
@@ -160,7 +176,7 @@ cm_step_new_order_prepare(CmWork *work)
 		return cm_work_again(work, Max((until - GetCurrentTimestamp()) / 1000, 0) + 1, false);
 	}
 	op = cm_work_acme(work, CM_ACME_NEW_ORDER, NULL, pstrdup(cm_buf_cstr(payload)));
-	op->tag = replacing != NULL ? TAG_REPLACES : 0;
+	op->tag = wish.replaces != NULL ? TAG_REPLACES : 0;
 	/* The authorizations are read all at once. */
 	op->request.followers = order->identifier_count;
 	return CM_FATE_IO;
@@ -178,6 +194,9 @@ cm_step_new_order_apply(CmWork *work)
 		return without_replaces(work, op);
 	if (profile_refused(work, op))
 		return CM_FATE_NEXT;
+	if (lifetime_refused(work, op))
+		return cm_order_failed(work, psprintf("the CA did not take the order with a lifetime (notAfter): %s; SELECT certmgr.alter_subscriber(NAME, lifetime => '0')", cm_reply_words(&op->reply)),
+							   cm_reply_problem(&op->reply), false);
 	if (op->reply.status.code != CM_OK)
 		return cm_order_refused(work, op);
 	if (op->reply.location[0] == '\0' || !cm_acme_order_parse(cm_reply_body(&op->reply), &said, &st))
@@ -333,6 +352,8 @@ explain_invalid(CmWork *work)
 {
 	StringInfoData words;
 	const char *problem = NULL;
+	CmLeftOut	refused = {{0}};
+	CmFate		fate;
 
 	initStringInfo(&words);
 	for (int i = 0; i < work->nops; i++)
@@ -346,10 +367,13 @@ explain_invalid(CmWork *work)
 		if (said.error == NULL || said.error->detail == NULL)
 			continue;
 		problem = said.error->json;
+		cm_left_out_add(&refused, psprintf("%s%s", said.wildcard ? "*." : "", said.identifier), said.error->detail);
 		/* A hundred names may fail for one reason: the first ones tell it. */
 		if (words.len < 1000)
 			appendStringInfo(&words, "%s%s: %s", words.len > 0 ? "; " : "the CA could not check ", said.identifier, said.error->detail);
 	}
+	if (cm_order_without(work, &refused, problem, &fate))
+		return fate;
 	return cm_order_failed(work, words.len > 0 ? words.data : "the CA says that the order is invalid and not why", problem, true);
 }
 
@@ -421,6 +445,8 @@ cm_step_finalize_apply(CmWork *work)
 		cm_pace_learn(work, false);
 		return cm_order_poll(work, "await", op->reply.retry_after);
 	}
+	if (op->tag != TAG_ASK && op->reply.status.code == CM_REFUSED && strcmp(op->reply.problem_type, "badPublicKey") == 0)
+		return cm_order_other_key(work, op);
 	/* The order is asked for next, as after a lost answer. */
 	if (op->tag != TAG_ASK && op->reply.code == 404)
 		return cm_order_refused(work, op);

@@ -263,6 +263,25 @@ extern CmFate cm_order_refused(CmWork *work, CmOp *op);	/* an answer that is no 
 extern CmFate cm_order_gone(CmWork *work);	/* a 404: another one with the same key and CSR, since none was issued that we could still get */
 extern CmFate cm_order_failed(CmWork *work, const char *message, const char *problem, bool again);
 
+/* The order ends as failed, its records are cleaned up. tried: the CA has checked names in vain, which it counts. */
+extern void cm_order_end(CmWork *work, const char *problem, bool tried);
+
+/* acme_again.c: badPublicKey of finalize: a new key and a new order, once. */
+extern CmFate cm_order_other_key(CmWork *work, CmOp *op);
+
+/* Names that cannot be had, with reasons. */
+typedef struct CmLeftOut
+{
+	char	   *names[CM_ACME_MAX_IDENTIFIERS];
+	char	   *reasons[CM_ACME_MAX_IDENTIFIERS];
+	int			count;
+} CmLeftOut;
+
+extern void cm_left_out_add(CmLeftOut *out, const char *name, const char *reason);
+extern void cm_left_out_of_problem(CmLeftOut *out, const char *json, size_t len);
+/* The same certificate without those: true when the subscriber wants that and other names are left; the order is over then. */
+extern bool cm_order_without(CmWork *work, const CmLeftOut *refused, const char *problem, CmFate *fate);
+
 /* Steps. */
 extern CmFate cm_step_preflight_prepare(CmWork *work);
 extern CmFate cm_step_preflight_apply(CmWork *work);

@@ -337,7 +337,9 @@ load_subscriber(const char *name)
 	s->subject_text = cm_rows_value(&rows, 0, 5);
 	s->sans_text = cm_rows_value(&rows, 0, 6);
 	s->usages_text = cm_rows_value(&rows, 0, 7);
-	s->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 8));
+	s->has_lifetime = !cm_rows_null(&rows, 0, 8);
+	if (s->has_lifetime)
+		s->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 8));
 	if (!cm_key_alg_parse(cm_rows_text(&rows, 0, 9), &s->key_alg, &st))
 		cm_throw(&st, NULL);
 	s->auto_renew = cm_rows_bool(&rows, 0, 10);

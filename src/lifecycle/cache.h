@@ -56,6 +56,7 @@ typedef struct CmSubscriber
 	Datum		usages_text;	/* text[] */
 	uint32_t	key_usage;
 	CmSlice		ext_key_usage;
+	bool		has_lifetime;	/* false: the external CA's choice */
 	Interval	lifetime;
 	CmKeyAlg	key_alg;
 	bool		auto_renew;

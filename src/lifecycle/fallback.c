@@ -6,10 +6,18 @@
 #include "postgres.h"
 
 #include "lifecycle/fallback.h"
+#include "lifecycle/acme_request.h"
 #include "lifecycle/issue.h"
+#include "lifecycle/master_key.h"
+#include "pg/tx.h"
 #include "store/acme_certificate.h"
+#include "store/audit.h"
+#include "store/ca.h"
 #include "store/fallback.h"
 #include "utils/timestamp.h"
+
+/* A message with its detail, for a row that people read. */
+#define ERROR_MAX 1024
 
 void
 cm_fallback_plan(int64 certificate_id, int64 ca_id)
@@ -42,20 +50,61 @@ cm_fallback_settle(int64 certificate_id)
 	return instead != 0;
 }
 
+typedef struct Other
+{
+	int64		first;
+	int64		ca_id;
+	int64		id;				/* what came of it */
+} Other;
+
+/* Throws when that CA cannot certify all of the names. */
+static void
+order_other(void *arg)
+{
+	Other	   *other = arg;
+
+	other->id = cm_issue_fallback(other->first, other->ca_id);
+	cm_acme_check_provable(other->id);
+}
+
+static void
+pass_over(const Other *other, const char *why)
+{
+	CmCaRow    *ca = cm_ca_get_by_id(other->ca_id, false);
+	char	   *words = psprintf("fallback CA \"%s\" was passed over: %s", ca != NULL ? ca->name : "?", why);
+
+	cm_fallback_put(0, other->first, other->ca_id, why);
+	cm_acme_certificate_append(other->first, words);
+	cm_audit("worker", "pass-over", "certificate", other->first, NULL);
+	ereport(LOG,
+			(errmsg("certmgr: certificate %lld: %s", (long long) other->first, words)));
+}
+
 CmFate
 cm_fallback_prepare(CmWork *work)
 {
 	int64		first = work->job.target_id;
-	int64		ca_id;
-	int64		id;
+	Other		other = {first, 0, 0};
+	char		why[ERROR_MAX];
+	CmStatus	st = CM_STATUS_INIT;
 	TimestampTz at;
 
 	if (!cm_acme_certificate_wanting(first) || cm_fallback_issued_instead(first) != 0 ||
-		!cm_fallback_next(first, GetCurrentTimestamp(), &ca_id, &at))
+		!cm_fallback_next(first, GetCurrentTimestamp(), &other.ca_id, &at))
 		return cm_work_finish(work);
-	id = cm_issue_fallback(first, ca_id);
-	cm_fallback_put(id, first, ca_id);
-	if (!cm_fallback_next(first, GetCurrentTimestamp(), &ca_id, &at))
+	if (!cm_master_key_load(&st))
+	{
+		cm_work_crashed(work, cm_status_words(&st));
+		return CM_FATE_RELEASED;
+	}
+	if (!cm_tx_try(order_other, &other, why, sizeof(why)))
+	{
+		pass_over(&other, why);
+		/* The next one is asked now: nobody has been. */
+		return CM_FATE_NEXT;
+	}
+	cm_fallback_put(other.id, first, other.ca_id, NULL);
+	if (!cm_fallback_next(first, GetCurrentTimestamp(), &other.ca_id, &at))
 		return cm_work_finish(work);
 	cm_job_again(&work->job, at, true);
 	return CM_FATE_RELEASED;

@@ -159,6 +159,26 @@ without_covered(const CmWanted *w, const char **message)
 	return less;
 }
 
+/* Who asks for a lifetime in this call wants it or nothing; what was said once must not stop renewals, nor a CA that steps in. */
+static const Interval *
+asked_lifetime(const CmWanted *w, const CmIssuer *issuer, const char **message)
+{
+	CmOwnerScope scope;
+	bool		takes;
+
+	if (w->asked_lifetime == NULL)
+		return NULL;
+	cm_owner_enter(&scope);
+	takes = cm_acme_takes_lifetime(issuer->ca_id);
+	if (!takes && w->lifetime_explicit)
+		cm_acme_check_lifetime(issuer->ca_id);
+	cm_owner_leave(&scope);
+	if (takes)
+		return w->asked_lifetime;
+	*message = psprintf("%s; its lifetime is what CA \"%s\" likes, which takes none", *message, issuer->name);
+	return NULL;
+}
+
 static void
 put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key, int64 id, TimestampTz now)
 {
@@ -167,10 +187,12 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	CmBuf	   *csr = cm_own_buf(0);
 	CmStatus	st = CM_STATUS_INIT;
 	const char *message = "ordered: certmgr.order_status shows how far the worker is";
+	const Interval *lifetime;
 	struct CmInserter *writer;
 	CmOwnerScope scope;
 
 	w = without_covered(w, &message);
+	lifetime = asked_lifetime(w, issuer, &message);
 	cm_wanted_check_external(w);
 	cm_wanted_ask(w, issuer->name, NULL);
 	/* The request names what is wanted by subjectAltName alone; the CA sets subject and usages. */
@@ -203,7 +225,7 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	cm_body_close(writer);
 
 	cm_owner_enter(&scope);
-	cm_acme_request(id, issuer->ca_id, w->san_list, w->san_count);
+	cm_acme_request(id, issuer->ca_id, w->san_list, w->san_count, lifetime);
 	cm_owner_leave(&scope);
 }
 

@@ -11,6 +11,7 @@
 #include "lifecycle/acme_request.h"
 #include "lifecycle/notify.h"
 #include "lifecycle/revoke.h"
+#include "miscadmin.h"
 #include "pg/error.h"
 #include "pg/wake.h"
 #include "store/acme_order.h"
@@ -177,6 +178,17 @@ cm_unhold(int64 certificate_id, const char *actor)
 	return true;
 }
 
+/* It is pending; its order and it are locked. */
+static void
+cancel_locked(const CmCertificateRow *row, const char *actor)
+{
+	if (row->ca_type != NULL && strcmp(row->ca_type, "acme") == 0)
+		cm_acme_cancel(row->id);
+	cm_certificate_row_cancel(row->id, "cancelled");
+	cm_audit(actor, "cancel", "certificate", row->id, NULL);
+	cm_notify("cancelled", row->id, row->subscriber_id);
+}
+
 void
 cm_cancel(int64 certificate_id, const char *actor)
 {
@@ -193,9 +205,24 @@ cm_cancel(int64 certificate_id, const char *actor)
 				 errdetail("Its state is %s.", row->state),
 				 strcmp(row->state, "issued") == 0 ? errhint("SELECT certmgr.revoke(%lld);", (long long) row->id) : 0));
 
-	if (row->ca_type != NULL && strcmp(row->ca_type, "acme") == 0)
-		cm_acme_cancel(row->id);
-	cm_certificate_row_cancel(row->id, "cancelled");
-	cm_audit(actor, "cancel", "certificate", row->id, NULL);
-	cm_notify("cancelled", row->id, row->subscriber_id);
+	cancel_locked(row, actor);
+}
+
+void
+cm_cancel_of_subscriber(int64 subscriber_id, const char *actor)
+{
+	int			count;
+	int64	   *ids = cm_certificate_row_pending(subscriber_id, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		CmCertificateRow *row;
+
+		CHECK_FOR_INTERRUPTS();
+		cm_acme_order_lock(ids[i]);
+		row = lock_certificate(ids[i]);
+		/* It may have come while we waited for the worker. */
+		if (strcmp(row->state, "pending") == 0)
+			cancel_locked(row, actor);
+	}
 }

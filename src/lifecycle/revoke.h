@@ -17,6 +17,8 @@ extern int64 cm_revoke_many(Datum ids, Datum owners, bool all, bool cas, const C
 extern bool cm_unhold(int64 certificate_id, const char *actor);
 /* Throws unless it is pending (or cancelled already: nothing happens). */
 extern void cm_cancel(int64 certificate_id, const char *actor);
+/* All of a subscriber that are pending. */
+extern void cm_cancel_of_subscriber(int64 subscriber_id, const char *actor);
 /* certificate "id" does not exist, with a hint. */
 extern void cm_certificate_missing(int64 certificate_id) pg_attribute_noreturn();
 

@@ -11,6 +11,8 @@
 #include "crypto/key.h"
 #include "lib/stringinfo.h"
 #include "lifecycle/acme_request.h"
+#include "lifecycle/ca_config.h"
+#include "lifecycle/revoke.h"
 #include "lifecycle/subscriber.h"
 #include "lifecycle/template.h"
 #include "mb/pg_wchar.h"
@@ -36,6 +38,8 @@
 #define SANS_MAX 1000
 #define LIFETIME_DEFAULT_DAYS 90
 #define LIFETIME_MAX_MONTHS (100 * 12)
+/* As ACME's requests take it. */
+#define PROFILE_MAX 128
 
 static void
 check_name(const char *name)
@@ -191,6 +195,32 @@ has_default_usages(const CmSubscriberRow *row)
 	return true;
 }
 
+static bool
+is_external(const CmSubscriberRow *row)
+{
+	return strcmp(row->ca_type, "acme") == 0;
+}
+
+/* External CAs have a lifetime of their own: zero goes back to it. */
+static void
+set_lifetime(CmSubscriberRow *row, const Interval *lifetime)
+{
+	row->has_lifetime = !is_external(row) || !cm_interval_is_zero(lifetime);
+	row->lifetime = *lifetime;
+	if (is_external(row) && row->has_lifetime)
+		cm_acme_check_lifetime(row->ca_id);
+}
+
+static void
+set_profile(CmSubscriberRow *row, const char *profile)
+{
+	if (strlen(profile) > PROFILE_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"profile\" is longer than %d bytes", PROFILE_MAX)));
+	row->profile = profile[0] != '\0' ? pstrdup(profile) : NULL;
+}
+
 static void
 set_key_algorithm(CmSubscriberRow *row, const char *name)
 {
@@ -213,8 +243,8 @@ check_times(const CmSubscriberRow *row)
 	TimestampTz end;
 	TimestampTz early;
 
-	end = cm_timestamp_plus(now, &row->lifetime);
-	if (end <= now || end > cm_timestamp_plus(now, &century))
+	end = row->has_lifetime ? cm_timestamp_plus(now, &row->lifetime) : DT_NOEND;
+	if (row->has_lifetime && (end <= now || end > cm_timestamp_plus(now, &century)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("lifetime must be above zero and at most 100 years")));
@@ -341,6 +371,9 @@ check_by_template(const CmSubscriberRow *row)
 	if (t->rules.key_algs != 0 && (t->rules.key_algs & CM_KEY_ALG_BIT(alg)) == 0)
 		refuse_by_template(t, row, psprintf("Key algorithm %s is not among the allowed ones.", row->key_algorithm));
 	check_usages_by_template(t, row);
+	/* What an external CA makes of it is judged when it comes. */
+	if (!row->has_lifetime)
+		return;
 	if (t->rules.has_max_lifetime && end > cm_span_after(start, &t->rules.max_lifetime))
 		refuse_by_template(t, row, "The lifetime is longer than allowed.");
 	if (t->rules.has_min_lifetime && end < cm_span_after(start, &t->rules.min_lifetime))
@@ -412,8 +445,13 @@ check_row(const CmSubscriberRow *row)
 				 errmsg("a subscriber needs a subject or names"),
 				 errhint("Give sans => '{www.example.com}' or subject => 'CN=joe,O=Example'.")));
 	check_times(row);
-	if (strcmp(row->ca_type, "acme") == 0)
+	if (is_external(row))
 		check_acme(row);
+	else if (row->profile != NULL || row->partial_issue)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is for subscribers of ACME CAs", row->profile != NULL ? "profile" : "partial_issue"),
+				 errdetail("\"%s\" is a private CA.", row->ca_name)));
 	check_by_template(row);
 }
 
@@ -442,7 +480,11 @@ apply(CmSubscriberRow *row, const CmSubscriberChange *change)
 	else if (usual_usages)
 		set_default_usages(row);
 	if (change->lifetime != NULL)
-		row->lifetime = *change->lifetime;
+		set_lifetime(row, change->lifetime);
+	if (change->profile != NULL)
+		set_profile(row, change->profile);
+	if (change->has_partial_issue)
+		row->partial_issue = change->partial_issue;
 	if (change->renew_before != NULL)
 	{
 		row->has_renew_before = true;
@@ -511,6 +553,7 @@ cm_subscriber_create(const CmSubscriberChange *change, const char *actor)
 	row.key_algorithm = pstrdup(cm_key_alg_name(CM_KEY_EC_P256));
 	set_sans(&row, NULL, 0);
 	set_default_usages(&row);
+	row.has_lifetime = !is_external(&row);
 	row.lifetime.day = LIFETIME_DEFAULT_DAYS;
 	row.auto_renew = true;
 	apply(&row, change);
@@ -555,6 +598,8 @@ cm_subscriber_drop(const char *name, const char *actor)
 	CmSubscriberRow row;
 
 	lock_subscriber(name, &row);
+	/* Nobody is left to have what is on order; a challenge that goes on would be one that nobody expects. */
+	cm_cancel_of_subscriber(row.id, actor);
 	(void) cm_subscriber_row_stop_renewal(row.id);
 	cm_subscriber_row_delete(row.id);
 	audit(actor, "drop-subscriber", &row);

@@ -27,6 +27,9 @@ typedef struct CmSubscriberChange
 	const char *owner;			/* "": nobody */
 	const char *state;			/* alter only */
 	const char *template;		/* "": none */
+	const char *profile;		/* "": the CA's */
+	bool		has_partial_issue;
+	bool		partial_issue;
 } CmSubscriberChange;
 
 /* Returns the id. All throw; the caller's rights were checked. */

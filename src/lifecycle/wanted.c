@@ -186,6 +186,7 @@ cm_want_subscriber(CmWanted *w, const CmSubscriber *s)
 	w->key_usage = s->key_usage;
 	w->ext_key_usage = s->ext_key_usage;
 	w->lifetime = s->lifetime;
+	w->asked_lifetime = s->has_lifetime ? &s->lifetime : NULL;
 	w->key_alg = s->key_alg;
 	w->auto_renew = s->auto_renew;
 	w->renew_before = s->has_renew_before ? &s->renew_before : NULL;
@@ -238,6 +239,7 @@ cm_want_request(CmWanted *w, const CmIssueFrom *request, int64 ca_id, const char
 	{
 		w->lifetime = *request->lifetime;
 		w->lifetime_explicit = true;
+		w->asked_lifetime = request->lifetime;
 	}
 	if (request->csr != NULL)
 		cm_want_csr(w, cm_csr_der(request->csr), request->subject == NULL, request->san_count == 0, request->usages == NULL);
@@ -266,6 +268,7 @@ cm_want_predecessor(CmWanted *w, const CmPredecessor *old)
 	complete_subject(w);
 	if (!cm_key_alg_parse(old->key_algorithm, &w->key_alg, &st))
 		cm_throw(&st, NULL);
+	w->asked_lifetime = old->has_asked_lifetime ? &old->asked_lifetime : NULL;
 	memset(&w->lifetime, 0, sizeof(w->lifetime));
 	if (old->not_after > old->not_before && old->not_after != 0)
 		/* By a template both ends count. */

@@ -32,6 +32,7 @@ typedef struct CmWanted
 	CmSlice		extensions;		/* additional ones: the template's, and the CSR's that it allows */
 	Interval	lifetime;
 	bool		lifetime_explicit;	/* asked for in this call: never shortened silently, unless the template says so */
+	const Interval *asked_lifetime; /* of an external CA; NULL: as long as it likes */
 	CmKeyAlg	key_alg;
 	int			path_length;	/* that the CSR of a CA asks for; -1: none */
 	bool		auto_renew;

@@ -27,11 +27,51 @@ cm_acme_certificate_spki(int64 id)
 }
 
 bool
+cm_acme_certificate_key(int64 id, CmAcmeCertificateKey *out)
+{
+	static CmQuery get = {
+		"SELECT c.key_algorithm, b.spki, b.sealed_key, EXISTS (SELECT FROM certmgr.certificate_body o WHERE o.certificate_id = c.renewed_from AND o.spki = b.spki)"
+		" FROM certmgr.certificate c JOIN certmgr.certificate_body b ON b.certificate_id = c.id WHERE c.id = $1",
+		1, {INT8OID}};
+	CmRows		rows = cm_query(&get, (Datum[]) {Int64GetDatum(id)}, NULL);
+
+	if (rows.count == 0)
+		return false;
+	out->algorithm = cm_rows_text(&rows, 0, 0);
+	out->spki = cm_rows_slice(&rows, 0, 1);
+	out->sealed = cm_rows_slice(&rows, 0, 2);
+	out->reused = cm_rows_bool(&rows, 0, 3);
+	return true;
+}
+
+void
+cm_acme_certificate_set_key(int64 id, CmSlice csr, CmSlice spki, CmSlice sealed)
+{
+	static CmQuery set = {"UPDATE certmgr.certificate_body SET csr = $2, spki = $3, sealed_key = $4 WHERE certificate_id = $1", 4, {INT8OID, BYTEAOID, BYTEAOID, BYTEAOID}};
+
+	cm_query(&set,
+			 (Datum[]) {Int64GetDatum(id), cm_datum_bytea(csr.data, csr.len), cm_datum_bytea(spki.data, spki.len), cm_datum_bytea(sealed.data, sealed.len)},
+			 NULL);
+}
+
+void
+cm_acme_certificate_leave_out(int64 id, char *const *sans, int san_count, char *const *names, char *const *reasons, int count)
+{
+	static CmQuery set = {
+		"UPDATE certmgr.certificate SET sans = $2, metadata = COALESCE(metadata, '{}')"
+		" || pg_catalog.jsonb_build_object('left_out', COALESCE(metadata->'left_out', '{}') || pg_catalog.jsonb_object($3, $4)) WHERE id = $1",
+		4, {INT8OID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}};
+
+	cm_query(&set, (Datum[]) {Int64GetDatum(id), cm_datum_text_array(sans, san_count), cm_datum_text_array(names, count), cm_datum_text_array(reasons, count)}, NULL);
+}
+
+bool
 cm_acme_certificate_issued(int64 id, const CmAcmeIssued *issued)
 {
 	static CmQuery certificate = {
 		"UPDATE certmgr.certificate SET state = 'issued', serial = $2, subject = $3, sans = $4, usages = $5, not_before = $6, not_after = $7,"
-		" renew_at = $8, status_message = $9 WHERE id = $1 AND state = 'pending'",
+		" renew_at = $8, status_message = NULLIF(pg_catalog.concat_ws('; ',"
+		" (SELECT 'issued without ' || pg_catalog.string_agg(l.key || ' (' || l.value || ')', ', ' ORDER BY l.key) FROM pg_catalog.jsonb_each_text(metadata->'left_out') l), $9), '') WHERE id = $1 AND state = 'pending'",
 		9, {INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}};
 	static CmQuery body = {
 		"UPDATE certmgr.certificate_body SET der = $2, fingerprint = $3, chain = $4 WHERE certificate_id = $1",
@@ -98,6 +138,16 @@ cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out)
 	out->not_after = cm_rows_time(&rows, 0, 3, 0);
 	out->sealed_key = cm_rows_slice(&rows, 0, 4);
 	return true;
+}
+
+void
+cm_acme_certificate_append(int64 id, const char *message)
+{
+	static CmQuery append = {
+		"UPDATE certmgr.certificate SET status_message = pg_catalog.concat_ws('; ', status_message, $2) WHERE id = $1",
+		2, {INT8OID, TEXTOID}};
+
+	cm_query(&append, (Datum[]) {Int64GetDatum(id), cm_datum_text(message)}, NULL);
 }
 
 void

@@ -12,6 +12,20 @@
 extern CmSlice cm_acme_certificate_csr(int64 id);
 extern CmSlice cm_acme_certificate_spki(int64 id);
 
+/* The key of a pending certificate. */
+typedef struct CmAcmeCertificateKey
+{
+	char	   *algorithm;
+	CmSlice		spki;
+	CmSlice		sealed;			/* empty: it came by a request */
+	bool		reused;			/* it is that of the certificate it replaces */
+} CmAcmeCertificateKey;
+
+extern bool cm_acme_certificate_key(int64 id, CmAcmeCertificateKey *out);
+extern void cm_acme_certificate_set_key(int64 id, CmSlice csr, CmSlice spki, CmSlice sealed);
+/* It is for these names from now on; the others are kept in metadata.left_out, with the reasons. */
+extern void cm_acme_certificate_leave_out(int64 id, char *const *sans, int san_count, char *const *names, char *const *reasons, int count);
+
 /* What the CA's certificate turned out to be. */
 typedef struct CmAcmeIssued
 {
@@ -53,6 +67,8 @@ typedef struct CmAcmeRevocation
 } CmAcmeRevocation;
 
 extern bool cm_acme_certificate_revocation(int64 id, CmAcmeRevocation *out);
+/* Behind what is said already, whatever its state. */
+extern void cm_acme_certificate_append(int64 id, const char *message);
 extern void cm_acme_certificate_say(int64 id, const char *message);	/* whatever its state; NULL: nothing to say */
 
 /* Renewals. Ids of at most limit certificates whose time has come. */

@@ -13,8 +13,9 @@ cm_acme_order_get(int64 id)
 {
 	static CmQuery get = {
 		"SELECT o.id, o.certificate_id, o.account_id, o.step, o.identifiers, o.status, o.url, o.finalize_url, o.certificate_url, o.step_since, o.polls, o.created_at,"
-		" c.state, c.subscriber_id, c.renewed_from, c.ca_id, o.expires, o.finished_at, o.replaces, o.replaces_sent, o.finalizes, o.losses"
-		" FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id WHERE o.id = $1 FOR NO KEY UPDATE OF o",
+		" c.state, c.subscriber_id, c.renewed_from, c.ca_id, o.expires, o.finished_at, o.replaces, o.replaces_sent, o.finalizes, o.losses, o.lifetime, CASE WHEN s.ca_id = c.ca_id THEN s.profile END, COALESCE(s.partial_issue, false)"
+		/* Profiles have the names that the subscriber's own CA gives them. */
+		" FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id WHERE o.id = $1 FOR NO KEY UPDATE OF o",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&get, (Datum[]) {Int64GetDatum(id)}, NULL);
 	CmAcmeOrderRow *row;
@@ -44,21 +45,43 @@ cm_acme_order_get(int64 id)
 	row->replaces_sent = cm_rows_bool(&rows, 0, 19);
 	row->finalizes = DatumGetInt32(cm_rows_value(&rows, 0, 20));
 	row->losses = DatumGetInt32(cm_rows_value(&rows, 0, 21));
+	row->has_lifetime = !cm_rows_null(&rows, 0, 22);
+	if (row->has_lifetime)
+		row->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 22));
+	row->profile = cm_rows_text(&rows, 0, 23);
+	row->partial_issue = cm_rows_bool(&rows, 0, 24);
 	row->context = CurrentMemoryContext;
 	return row;
 }
 
+CmAcmeOrderRow *
+cm_acme_order_of_certificate(int64 certificate_id)
+{
+	static CmQuery find = {"SELECT pg_catalog.max(id) FROM certmgr.acme_order WHERE certificate_id = $1", 1, {INT8OID}};
+	CmRows		rows = cm_query(&find, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
+
+	return cm_rows_null(&rows, 0, 0) ? NULL : cm_acme_order_get(cm_rows_int64(&rows, 0, 0));
+}
+
 int64
-cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count)
+cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count, const Interval *lifetime)
 {
 	static CmQuery insert = {
-		"INSERT INTO certmgr.acme_order (certificate_id, account_id, step, identifiers, step_since, created_at)"
+		"INSERT INTO certmgr.acme_order (certificate_id, account_id, step, identifiers, step_since, created_at, lifetime)"
 		" VALUES ($1, $2, CASE WHEN EXISTS (SELECT FROM certmgr.acme_account a JOIN certmgr.ca ON ca.id = a.ca_id WHERE a.id = $2"
-		" AND (a.url IS NULL OR certmgr_private.caa_identities(ca.config, a.caa_identities) <> '{}')) THEN 'preflight' ELSE 'new_order' END, $3, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()) RETURNING id",
-		3, {INT8OID, INT8OID, TEXTARRAYOID}};
-	CmRows		rows = cm_query(&insert, (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(account_id), cm_datum_text_array(identifiers, count)}, NULL);
+		" AND (a.url IS NULL OR certmgr_private.caa_identities(ca.config, a.caa_identities) <> '{}')) THEN 'preflight' ELSE 'new_order' END, $3, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), $4) RETURNING id",
+		4, {INT8OID, INT8OID, TEXTARRAYOID, INTERVALOID}};
+	CmRows		rows = cm_query(&insert,
+							   (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(account_id), cm_datum_text_array(identifiers, count), IntervalPGetDatum(lifetime)},
+							   (bool[]) {false, false, false, lifetime == NULL});
 
 	return cm_rows_int64(&rows, 0, 0);
+}
+
+int64
+cm_acme_order_again(const CmAcmeOrderRow *order, char *const *identifiers, int count)
+{
+	return cm_acme_order_insert(order->certificate_id, order->account_id, identifiers, count, order->has_lifetime ? &order->lifetime : NULL);
 }
 
 /* Into the row, whose memory outlives the step's. NULL: left as it is. */
@@ -203,6 +226,14 @@ cm_acme_order_twin(const CmAcmeOrderRow *order)
 	CmRows		rows = cm_query(&twin, (Datum[]) {Int64GetDatum(order->account_id), Int64GetDatum(order->id), cm_datum_text_array(order->identifiers, order->identifier_count)}, NULL);
 
 	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
+}
+
+bool
+cm_acme_order_key_refused(int64 certificate_id)
+{
+	static CmQuery find = {"SELECT FROM certmgr.acme_order WHERE certificate_id = $1 AND problem->>'type' ILIKE '%:badPublicKey' LIMIT 1", 1, {INT8OID}};
+
+	return cm_query(&find, (Datum[]) {Int64GetDatum(certificate_id)}, NULL).count > 0;
 }
 
 int

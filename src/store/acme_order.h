@@ -28,6 +28,10 @@ typedef struct CmAcmeOrderRow
 	bool		replaces_sent;
 	int			finalizes;
 	int			losses;
+	bool		has_lifetime;	/* false: as long as the CA likes */
+	Interval	lifetime;
+	char	   *profile;		/* the subscriber's; NULL: the CA's */
+	bool		partial_issue;	/* the subscriber's */
 	char	   *problem;		/* JSON text */
 	TimestampTz finished_at;	/* 0: not yet */
 	TimestampTz created_at;
@@ -41,7 +45,13 @@ typedef struct CmAcmeOrderRow
 
 /* Locks the row; NULL when it is gone. */
 extern CmAcmeOrderRow *cm_acme_order_get(int64 id);
-extern int64 cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count);
+/* lifetime NULL: as long as the CA likes. */
+extern int64 cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count, const Interval *lifetime);
+/* Another one like that, for these names. */
+extern int64 cm_acme_order_again(const CmAcmeOrderRow *order, char *const *identifiers, int count);
+
+/* The last one of a certificate, locked; NULL when it has none. */
+extern CmAcmeOrderRow *cm_acme_order_of_certificate(int64 certificate_id);
 
 /* Changes of a locked row, in memory until cm_acme_order_save: an order changes several times a transaction. */
 /* The next step; polls start again. status NULL: left as it is. */
@@ -65,6 +75,8 @@ extern void cm_acme_order_lock(int64 certificate_id);
 extern int64 cm_acme_order_cancel(int64 certificate_id);
 /* An older order of the account for the same names that is not over; its certificate, or 0. */
 extern int64 cm_acme_order_twin(const CmAcmeOrderRow *order);
+/* Has one of its orders ended because the CA did not take the key? */
+extern bool cm_acme_order_key_refused(int64 certificate_id);
 extern int	cm_acme_order_count(int64 certificate_id);
 /* What certmgr.explain_order() says of a certificate's orders, in its order. */
 typedef struct CmAcmeEvent

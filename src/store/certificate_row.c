@@ -78,6 +78,19 @@ cm_certificate_row_get(int64 id, bool lock)
 	return row;
 }
 
+int64 *
+cm_certificate_row_pending(int64 subscriber_id, int *count)
+{
+	static CmQuery pending = {"SELECT id FROM certmgr.certificate WHERE subscriber_id = $1 AND state = 'pending' ORDER BY id", 1, {INT8OID}};
+	CmRows		rows = cm_query(&pending, (Datum[]) {Int64GetDatum(subscriber_id)}, NULL);
+	int64	   *ids = palloc(sizeof(int64) * Max(rows.count, 1));
+
+	for (int i = 0; i < rows.count; i++)
+		ids[i] = cm_rows_int64(&rows, i, 0);
+	*count = rows.count;
+	return ids;
+}
+
 void
 cm_certificate_row_cancel(int64 id, const char *status_message)
 {

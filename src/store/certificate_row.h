@@ -46,6 +46,8 @@ typedef struct CmCertificateAccess
 extern bool cm_certificate_row_access(int64 id, CmCertificateAccess *out);
 /* NULL when there is none. lock: FOR UPDATE on the certificate. */
 extern CmCertificateRow *cm_certificate_row_get(int64 id, bool lock);
+/* Ids of a subscriber's certificates that are pending; palloc'ed. */
+extern int64 *cm_certificate_row_pending(int64 subscriber_id, int *count);
 extern void cm_certificate_row_cancel(int64 id, const char *status_message);
 /* The CA whose active certificate this is stops issuing; its CRLs go on. Returns its id, 0 when there is none. */
 extern int64 cm_certificate_row_disable_ca(int64 id, const char *status_message);

@@ -47,13 +47,14 @@ cm_fallback_next(int64 certificate_id, TimestampTz from, int64 *ca_id, Timestamp
 }
 
 void
-cm_fallback_put(int64 certificate_id, int64 first_id, int64 ca_id)
+cm_fallback_put(int64 certificate_id, int64 first_id, int64 ca_id, const char *reason)
 {
 	static CmQuery put = {
-		"INSERT INTO certmgr.fallback_certificate (certificate_id, first_id, ca_id) VALUES ($1, $2, $3)",
-		3, {INT8OID, INT8OID, INT8OID}};
+		"INSERT INTO certmgr.fallback_certificate (certificate_id, first_id, ca_id, reason) VALUES ($1, $2, $3, $4)",
+		4, {INT8OID, INT8OID, INT8OID, TEXTOID}};
 
-	cm_query(&put, (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(first_id), Int64GetDatum(ca_id)}, NULL);
+	cm_query(&put, (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(first_id), Int64GetDatum(ca_id), cm_datum_text(reason)},
+			 (bool[]) {certificate_id == 0, false, false, reason == NULL});
 }
 
 int64

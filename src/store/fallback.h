@@ -11,7 +11,8 @@
 extern void cm_fallback_set(int64 subscriber_id, const int64 *ca_ids, int count, const Interval *after);
 /* When the next CA is asked for this certificate, if a subscriber's fallback has one left; false: none. *ca_id: which. */
 extern bool cm_fallback_next(int64 certificate_id, TimestampTz from, int64 *ca_id, TimestampTz *at);
-extern void cm_fallback_put(int64 certificate_id, int64 first_id, int64 ca_id);
+/* certificate_id 0: that CA was passed over, for this reason. */
+extern void cm_fallback_put(int64 certificate_id, int64 first_id, int64 ca_id, const char *reason);
 /* Another certificate of the same request that is issued; 0: none. */
 extern int64 cm_fallback_issued_instead(int64 certificate_id);
 /* This one came when there was another already: it is kept, marked, not renewed. */

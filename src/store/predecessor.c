@@ -12,7 +12,8 @@ CmPredecessor *
 cm_predecessor_get(int64 id)
 {
 	static CmQuery select = {"SELECT c.ca_id, c.subscriber_id, c.state, c.source, c.subject, c.sans, c.usages, c.key_algorithm, c.not_before, c.not_after, "
-		"b.der, b.spki, b.csr, b.sealed_key, c.template_id, c.requested_by FROM certmgr.certificate c LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id "
+		"b.der, b.spki, b.csr, b.sealed_key, c.template_id, c.requested_by, "
+		"(SELECT o.lifetime FROM certmgr.acme_order o WHERE o.certificate_id = c.id ORDER BY o.id DESC LIMIT 1) FROM certmgr.certificate c LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id "
 	"WHERE c.id = $1 FOR NO KEY UPDATE OF c", 1, {INT8OID}};
 	CmRows		rows = cm_query(&select, (Datum[]) {Int64GetDatum(id)}, NULL);
 	CmPredecessor *p;
@@ -37,5 +38,8 @@ cm_predecessor_get(int64 id)
 	p->sealed_key = cm_rows_slice(&rows, 0, 13);
 	p->template_id = cm_rows_int64(&rows, 0, 14);
 	p->requested_by = cm_rows_text(&rows, 0, 15);
+	p->has_asked_lifetime = !cm_rows_null(&rows, 0, 16);
+	if (p->has_asked_lifetime)
+		p->asked_lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 16));
 	return p;
 }

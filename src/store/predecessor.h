@@ -28,6 +28,8 @@ typedef struct CmPredecessor
 	CmSlice		sealed_key;
 	int64		template_id;	/* 0: none */
 	char	   *requested_by;
+	bool		has_asked_lifetime; /* of an external CA */
+	Interval	asked_lifetime;
 } CmPredecessor;
 
 /* Locks the row. NULL when there is none. */

@@ -30,21 +30,24 @@ int64
 cm_subscriber_row_insert(const CmSubscriberRow *row)
 {
 	static CmQuery query = {
-		"INSERT INTO certmgr.subscriber (name, ca_id, state, owner, subject, sans, usages, lifetime, key_algorithm, auto_renew, renew_before, template_id)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING RETURNING id",
-		12, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID, INT8OID}
+		"INSERT INTO certmgr.subscriber (name, ca_id, state, owner, subject, sans, usages, lifetime, key_algorithm, auto_renew, renew_before, template_id, profile, partial_issue)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (name) DO NOTHING RETURNING id",
+		14, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID, INT8OID, TEXTOID, BOOLOID}
 	};
-	Datum		args[12] = {
+	Datum		args[14] = {
 		cm_datum_text(row->name), Int64GetDatum(row->ca_id), cm_datum_text(row->state), cm_datum_text(row->owner), cm_datum_text(row->subject),
 		cm_datum_text_array(row->sans, row->san_count), cm_datum_text_array(row->usages, row->usage_count), IntervalPGetDatum(&row->lifetime),
-		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before), Int64GetDatum(row->template_id)
+		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before), Int64GetDatum(row->template_id),
+		cm_datum_text(row->profile), BoolGetDatum(row->partial_issue)
 	};
-	bool		nulls[12] = {false};
+	bool		nulls[14] = {false};
 	CmRows		rows;
 
 	nulls[3] = row->owner == NULL;
+	nulls[7] = !row->has_lifetime;
 	nulls[10] = !row->has_renew_before;
 	nulls[11] = row->template_id == 0;
+	nulls[12] = row->profile == NULL;
 	rows = cm_query(&query, args, nulls);
 	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
 }
@@ -54,7 +57,7 @@ cm_subscriber_row_lock(const char *name, CmSubscriberRow *row)
 {
 	static CmQuery query = {
 		"SELECT s.id, s.name, s.ca_id, a.name, a.type, s.state, s.owner, s.subject, s.sans, s.usages, s.lifetime, s.key_algorithm, s.auto_renew,"
-		" s.renew_before, s.template_id FROM certmgr.subscriber s JOIN certmgr.ca a ON a.id = s.ca_id WHERE s.name = $1 FOR UPDATE OF s",
+		" s.renew_before, s.template_id, s.profile, s.partial_issue FROM certmgr.subscriber s JOIN certmgr.ca a ON a.id = s.ca_id WHERE s.name = $1 FOR UPDATE OF s",
 		1, {TEXTOID}
 	};
 	Datum		args[1] = {cm_datum_text(name)};
@@ -73,13 +76,17 @@ cm_subscriber_row_lock(const char *name, CmSubscriberRow *row)
 	row->subject = cm_rows_text(&rows, 0, 7);
 	row->sans = cm_text_array(cm_rows_value(&rows, 0, 8), &row->san_count);
 	row->usages = cm_text_array(cm_rows_value(&rows, 0, 9), &row->usage_count);
-	row->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 10));
+	row->has_lifetime = !cm_rows_null(&rows, 0, 10);
+	if (row->has_lifetime)
+		row->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 10));
 	row->key_algorithm = cm_rows_text(&rows, 0, 11);
 	row->auto_renew = cm_rows_bool(&rows, 0, 12);
 	row->has_renew_before = !cm_rows_null(&rows, 0, 13);
 	if (row->has_renew_before)
 		row->renew_before = *DatumGetIntervalP(cm_rows_value(&rows, 0, 13));
 	row->template_id = cm_rows_int64(&rows, 0, 14);
+	row->profile = cm_rows_text(&rows, 0, 15);
+	row->partial_issue = cm_rows_bool(&rows, 0, 16);
 	return true;
 }
 
@@ -88,19 +95,22 @@ cm_subscriber_row_update(const CmSubscriberRow *row)
 {
 	static CmQuery query = {
 		"UPDATE certmgr.subscriber SET state = $2, owner = $3, subject = $4, sans = $5, usages = $6, lifetime = $7, key_algorithm = $8,"
-		" auto_renew = $9, renew_before = $10, template_id = $11 WHERE id = $1",
-		11, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID, INT8OID}
+		" auto_renew = $9, renew_before = $10, template_id = $11, profile = $12, partial_issue = $13 WHERE id = $1",
+		13, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INTERVALOID, TEXTOID, BOOLOID, INTERVALOID, INT8OID, TEXTOID, BOOLOID}
 	};
-	Datum		args[11] = {
+	Datum		args[13] = {
 		Int64GetDatum(row->id), cm_datum_text(row->state), cm_datum_text(row->owner), cm_datum_text(row->subject),
 		cm_datum_text_array(row->sans, row->san_count), cm_datum_text_array(row->usages, row->usage_count), IntervalPGetDatum(&row->lifetime),
-		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before), Int64GetDatum(row->template_id)
+		cm_datum_text(row->key_algorithm), BoolGetDatum(row->auto_renew), IntervalPGetDatum(&row->renew_before), Int64GetDatum(row->template_id),
+		cm_datum_text(row->profile), BoolGetDatum(row->partial_issue)
 	};
-	bool		nulls[11] = {false};
+	bool		nulls[13] = {false};
 
 	nulls[2] = row->owner == NULL;
+	nulls[6] = !row->has_lifetime;
 	nulls[9] = !row->has_renew_before;
 	nulls[10] = row->template_id == 0;
+	nulls[11] = row->profile == NULL;
 	(void) cm_query(&query, args, nulls);
 }
 

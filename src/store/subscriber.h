@@ -21,12 +21,15 @@ typedef struct CmSubscriberRow
 	int			san_count;
 	char	  **usages;
 	int			usage_count;
+	bool		has_lifetime;	/* false: the external CA's choice */
 	Interval	lifetime;
 	char	   *key_algorithm;
 	bool		auto_renew;
 	bool		has_renew_before;
 	Interval	renew_before;
 	int64		template_id;	/* 0: none */
+	char	   *profile;		/* NULL: the CA's */
+	bool		partial_issue;
 } CmSubscriberRow;
 
 /* The CA of that name into ca_id, ca_name and ca_type; false when there is none. */

@@ -258,26 +258,28 @@ test_new_order_payload(void **state)
 	CmAcmeIdentifier many[CM_ACME_MAX_IDENTIFIERS + 1];
 	CmAcmeIdentifier bad = {"dns", "a\"b.example"};
 	CmAcmeIdentifier type = {"email", "a@b"};
+	CmAcmeOrderWish wish = {"shortlived", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", INT64_C(1772323199)};
+	CmAcmeOrderWish none = {0};
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf		out;
 	int			i;
 
 	(void) state;
 	cm_buf_init(&out, 0);
-	assert_true(cm_acme_new_order_payload(ids, 3, "shortlived", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", &out, &st));
+	assert_true(cm_acme_new_order_payload(ids, 3, &wish, &out, &st));
 	assert_string_equal(cm_buf_cstr(&out),
 						"{\"identifiers\":[{\"type\":\"dns\",\"value\":\"www.example.org\"},{\"type\":\"dns\",\"value\":\"*.example.org\"},"
-						"{\"type\":\"ip\",\"value\":\"2001:db8::1\"}],\"profile\":\"shortlived\",\"replaces\":\"aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE\"}");
+						"{\"type\":\"ip\",\"value\":\"2001:db8::1\"}],\"notAfter\":\"2026-02-28T23:59:59Z\",\"profile\":\"shortlived\",\"replaces\":\"aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE\"}");
 	cm_buf_reset(&out);
-	assert_true(cm_acme_new_order_payload(ids, 1, NULL, NULL, &out, &st));
+	assert_true(cm_acme_new_order_payload(ids, 1, &none, &out, &st));
 	assert_string_equal(cm_buf_cstr(&out), "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"www.example.org\"}]}");
-	assert_false(cm_acme_new_order_payload(ids, 0, NULL, NULL, &out, &st));
-	assert_false(cm_acme_new_order_payload(&bad, 1, NULL, NULL, &out, &st));
-	assert_false(cm_acme_new_order_payload(&type, 1, NULL, NULL, &out, &st));
+	assert_false(cm_acme_new_order_payload(ids, 0, &none, &out, &st));
+	assert_false(cm_acme_new_order_payload(&bad, 1, &none, &out, &st));
+	assert_false(cm_acme_new_order_payload(&type, 1, &none, &out, &st));
 	assert_int_equal(st.code, CM_UNSUPPORTED);
 	for (i = 0; i <= CM_ACME_MAX_IDENTIFIERS; i++)
 		many[i] = ids[0];
-	assert_false(cm_acme_new_order_payload(many, CM_ACME_MAX_IDENTIFIERS + 1, NULL, NULL, &out, &st));
+	assert_false(cm_acme_new_order_payload(many, CM_ACME_MAX_IDENTIFIERS + 1, &none, &out, &st));
 	assert_int_equal(st.code, CM_LIMIT);
 	cm_buf_free(&out);
 }
