@@ -25,7 +25,7 @@ ALTER SYSTEM SET certmgr.tls_alpn_challenge_listen = '*:1,*:2,*:3,*:4,*:5';
 -- answers
 SELECT certmgr.http_challenge('nothing'), certmgr.http_challenge(NULL), certmgr.http_challenge('');
 BEGIN;
-SELECT certmgr.create_acme_ca('c ca', 'https://ca.example.test/directory') > 0 AS made;
+SELECT certmgr.create_acme_ca('c ca', 'https://ca.example.test/directory', quirks => '{"ip": true}') > 0 AS made;
 SELECT certmgr.set_challenge_type('c ca', 'http-01');
 SELECT certmgr.create_subscriber('c 1', 'c ca', sans => '{www.example.com,192.0.2.1,2001:DB8:0::1}', auto_renew => false) > 0 AS made;
 SELECT certmgr.issue('c 1') AS id \gset
@@ -51,7 +51,7 @@ ROLLBACK;
 
 -- what can be proven how
 BEGIN;
-SELECT certmgr.create_acme_ca('c ca', 'https://ca.example.test/directory') > 0 AS made;
+SELECT certmgr.create_acme_ca('c ca', 'https://ca.example.test/directory', quirks => '{"ip": true}') > 0 AS made;
 SELECT certmgr.create_subscriber('c wild', 'c ca', sans => '{*.example.com}', auto_renew => false) > 0 AS made;
 SAVEPOINT s;
 \set VERBOSITY default

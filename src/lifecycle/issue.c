@@ -161,13 +161,17 @@ without_covered(const CmWanted *w, const char **message)
 
 /* Who asks for a lifetime in this call wants it or nothing; what was said once must not stop renewals, nor a CA that steps in. */
 static const Interval *
-asked_lifetime(const CmWanted *w, const CmIssuer *issuer, const char **message)
+asked_lifetime(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, const char **message)
 {
 	CmOwnerScope scope;
 	bool		takes;
 
 	if (w->asked_lifetime == NULL)
 		return NULL;
+	if (cm_timestamp_plus(now, w->asked_lifetime) < now + USECS_PER_SEC)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lifetime of a certificate must be at least one second")));
 	cm_owner_enter(&scope);
 	takes = cm_acme_takes_lifetime(issuer->ca_id);
 	if (!takes && w->lifetime_explicit)
@@ -192,7 +196,7 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	CmOwnerScope scope;
 
 	w = without_covered(w, &message);
-	lifetime = asked_lifetime(w, issuer, &message);
+	lifetime = asked_lifetime(w, issuer, now, &message);
 	cm_wanted_check_external(w);
 	cm_wanted_ask(w, issuer->name, NULL);
 	/* The request names what is wanted by subjectAltName alone; the CA sets subject and usages. */

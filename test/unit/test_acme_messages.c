@@ -292,6 +292,51 @@ problem_free(CmAcmeProblem *problem)
 	free(problem->instance);
 }
 
+/* Which identifiers a problem speaks of, hostile documents included. */
+static void
+test_subproblems(void **state)
+{
+	static const struct
+	{
+		const char *json;
+		const char *names;		/* "name=words;" each */
+	}			cases[] = {
+		{"{\"type\":\"urn:ietf:params:acme:error:compound\",\"subproblems\":[{\"type\":\"urn:ietf:params:acme:error:caa\",\"detail\":\"no\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.example\"}},"
+			"{\"detail\":\"of nobody\"},7,{\"identifier\":{\"value\":\"*.b.example\"}}]}", "a.example=caa: no;*.b.example=;"},
+		{"{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"no\",\"identifier\":{\"value\":\"a.example\"}}", "a.example=rejectedIdentifier: no;"},
+		{"{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"Cannot issue for \\\"a.example\\\": no\"}", "a.example=rejectedIdentifier: Cannot issue for \"a.example\": no;"},
+		{"{\"type\":\"urn:ietf:params:acme:error:malformed\",\"detail\":\"see \\\"a.example\\\"\"}", ""},
+		{"{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"open \\\"a.example\"}", ""},
+		{"{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"empty \\\"\\\"\"}", ""},
+		{"{\"subproblems\":{\"identifier\":{\"value\":\"a.example\"}}}", ""},
+		{"{\"subproblems\":[{\"identifier\":\"a.example\"},{\"identifier\":{\"value\":7}}]}", ""},
+		{"<html>", ""},
+		{"", ""}
+	};
+	CmAcmeSubproblem subs[3];
+	char		seen[512];
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		int			count = cm_acme_subproblems(cm_slice(cases[i].json, strlen(cases[i].json)), subs, 3);
+
+		seen[0] = '\0';
+		for (int j = 0; j < count; j++)
+		{
+			snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s=%s;", subs[j].identifier, subs[j].words);
+			free(subs[j].identifier);
+			free(subs[j].words);
+		}
+		assert_string_equal(seen, cases[i].names);
+	}
+	/* No more than asked for. */
+	assert_int_equal(cm_acme_subproblems(cm_slice(cases[0].json, strlen(cases[0].json)), subs, 1), 1);
+	free(subs[0].identifier);
+	free(subs[0].words);
+	assert_int_equal(cm_acme_subproblems(cm_slice(cases[1].json, strlen(cases[1].json)), subs, 0), 0);
+}
+
 static void
 order_free(CmAcmeOrder *order)
 {
@@ -723,6 +768,7 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_authorization),
 		cmocka_unit_test(test_problem),
+		cmocka_unit_test(test_subproblems),
 		cmocka_unit_test(test_der_payloads),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_nonces),

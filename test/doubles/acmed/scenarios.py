@@ -39,6 +39,8 @@ NEEDS = {
     "CNAME": "SELECT to_regclass('certmgr.dns_zone') IS NOT NULL",
     "challenge_repost": None,
     "limits": None,
+    "partial_issue": None,
+    "a lifetime": None,
 }
 ALL_POSTS = "newAccount|newOrder|authz|challenge|order|finalize|cert"
 LATER = 10 ** 6     # times: for ever
@@ -201,6 +203,19 @@ add("o18", "badCSR", faults=[{"on": "finalize", "times": LATER, "do": "answer", 
 add("o19", "expires in the past", faults=[edit(put(expires="2001-01-01T00:00:00Z"), on="newOrder|order|authz|finalize", times=LATER)])
 add("o20", "finalize says that it was called already", faults=[{"on": "finalize", "do": "instead", "status": 403,
                                                                "problem": ("orderNotReady", "Order's status (\"valid\") is not acceptable for finalization")}], extra=2)
+
+BAD_KEY = ("badPublicKey", "The key is on a list of keys that are known to others")
+add("o21", "finalize: the key is refused, once", faults=[{"on": "finalize", "do": "answer", "problem": BAD_KEY}], extra=8, orders=1, message="does not take the key: badPublicKey.*ordered again with a new one")
+add("o22", "finalize: any key is refused", faults=[{"on": "finalize", "times": LATER, "do": "answer", "problem": BAD_KEY}], extra=8, outcome="failed",
+    message="does not take keys of this kind, EC-P256: badPublicKey", most={"newOrder": 2, "finalize": 2})
+# For subscribers that want the rest: 102_acme_wishes.pl.
+add("w01", "newOrder refuses two of four names once", needs="partial_issue", faults=[
+    {"on": "newOrder", "do": "answer", "status": 403, "problem": ("rejectedIdentifier", "Error creating new order"), "more": {"subproblems": [
+        {"type": "urn:ietf:params:acme:error:rejectedIdentifier", "detail": "policy forbids", "identifier": {"type": "dns", "value": name}}
+        for name in ("b.w01.example.test", "*.D.w01.example.test", "foreign.example.test")]}}])
+add("w02", "newOrder always refuses one name, as Boulder says it", needs="partial_issue", faults=[
+    {"on": "newOrder", "times": LATER, "do": "answer", "status": 400, "problem": ("rejectedIdentifier", "Error creating new order :: Cannot issue for \"a.w02.example.test\": it is forbidden")}])
+add("w03", "notAfter is refused", needs="a lifetime")
 
 # ---- authorizations ----
 

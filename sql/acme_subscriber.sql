@@ -1,0 +1,50 @@
+-- What subscribers of ACME CAs may want besides names: lifetime, profile, partial_issue; every error. Rolled back, so that the worker never sees it.
+SET client_min_messages = warning;
+\set VERBOSITY default
+BEGIN;
+SELECT certmgr.create_acme_ca('as plain', 'https://ca.example.test/directory', terms_of_service_agreed => true) IS NOT NULL AS made;
+SELECT certmgr.create_acme_ca('as timed', 'https://ca.example.test/other', terms_of_service_agreed => true, quirks => '{"validity": true}') IS NOT NULL AS made;
+SELECT certmgr.create_root_ca('as root', 'CN=AS Root') IS NOT NULL AS made;
+-- as long as the CA likes is the default, also by a template
+SELECT certmgr.create_subscriber('as sub', 'as plain', sans => '{a.example.test}') IS NOT NULL AS made;
+SELECT certmgr.create_template('as template', lifetime => '20 days', max_lifetime => '30 days') IS NOT NULL AS made;
+SELECT certmgr.create_subscriber('as by template', 'as plain', sans => '{a.example.test}', template => 'as template') IS NOT NULL AS made;
+SELECT certmgr.create_subscriber('as private', 'as root', sans => '{a.example.test}') IS NOT NULL AS made;
+SELECT certmgr.create_subscriber('as timed', 'as timed', sans => '{b.example.test}', lifetime => '10 days', profile => 'short', partial_issue => true, renew_before => '2 days') IS NOT NULL AS made;
+SELECT name, lifetime, profile, partial_issue FROM certmgr.subscriber WHERE name LIKE 'as %' ORDER BY name;
+-- it goes into the order, and to a renewal, and to no CA that takes none
+SELECT certmgr.issue('as timed') AS id \gset
+SELECT lifetime FROM certmgr.acme_order WHERE certificate_id = :id;
+SELECT certmgr.issue_from('as timed', sans => '{c.example.test}', lifetime => '5 days') AS id \gset
+SELECT lifetime FROM certmgr.acme_order WHERE certificate_id = :id;
+UPDATE certmgr.certificate SET state = 'failed' WHERE id = :id;
+SELECT certmgr.renew(:id) AS id \gset
+SELECT lifetime FROM certmgr.acme_order WHERE certificate_id = :id;
+SELECT certmgr.alter_acme_ca('as timed', quirks => '{"validity": false}');
+SELECT certmgr.issue('as timed') AS id \gset
+SELECT o.lifetime, c.status_message FROM certmgr.certificate c JOIN certmgr.acme_order o ON o.certificate_id = c.id WHERE c.id = :id;
+-- zero and empty take away
+SELECT certmgr.alter_subscriber('as timed', lifetime => '0', profile => '', partial_issue => false);
+SELECT certmgr.alter_subscriber('as timed', owner => '');
+SELECT name, lifetime, profile, partial_issue, renew_before FROM certmgr.subscriber WHERE name = 'as timed';
+-- what is on order is cancelled with its subscriber, once
+SELECT certmgr.drop_subscriber('as timed');
+SELECT count(*), min(state::text), max(status_message) FROM certmgr.certificate c WHERE subscriber_id IS NOT NULL AND NOT EXISTS (SELECT FROM certmgr.subscriber s WHERE s.id = c.subscriber_id) AND sans = '{DNS:b.example.test}';
+SELECT count(*) FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id WHERE c.sans = '{DNS:b.example.test}' AND o.step <> 'failed';
+-- errors
+\set ON_ERROR_ROLLBACK on
+SELECT certmgr.create_subscriber('as x', 'as plain', sans => '{a.example.test}', lifetime => '10 days');
+SELECT certmgr.alter_subscriber('as sub', lifetime => '10 days');
+SELECT certmgr.issue_from('as plain', sans => '{a.example.test}', lifetime => '10 days');
+SELECT certmgr.alter_acme_ca('as plain', quirks => '{"validity": true}');
+SELECT certmgr.alter_subscriber('as sub', lifetime => '-1 day');
+SELECT certmgr.alter_subscriber('as sub', renew_before => '-1 day');
+SELECT certmgr.alter_subscriber('as by template', lifetime => '31 days');
+SELECT certmgr.alter_subscriber('as sub', profile => repeat('x', 129));
+SELECT certmgr.create_subscriber('as x', 'as root', sans => '{a.example.test}', profile => 'short');
+SELECT certmgr.alter_subscriber('as private', partial_issue => true);
+SELECT certmgr.issue_from('as plain', sans => '{a.example.test}', lifetime => '-1 day');
+SELECT certmgr.create_acme_ca('as http', 'https://ca.example.test/http', terms_of_service_agreed => true) IS NOT NULL AS made;
+SELECT certmgr.set_challenge_type('as http', 'http-01');
+SELECT certmgr.issue_from('as http', sans => '{192.0.2.1}');
+ROLLBACK;

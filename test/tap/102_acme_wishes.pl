@@ -1,0 +1,153 @@
+# What a subscriber may want of an ACME CA besides names: a lifetime, a profile, the rest of its names when some are refused, other CAs
+# when its own does not deliver. By Pebble and by the double acmed (as strict as Boulder), DNS-01 by BIND. And what becomes of orders
+# whose subscriber is dropped, and of keys that a CA does not take.
+use strict;
+use warnings FATAL => 'all';
+
+use AcmedTest;
+use CertmgrTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $run = AcmedTest::start('wishes');
+my ($node, $dns) = ($run->{node}, $run->{dns});
+my $pebble = CertmgrTest::pebble($dns, PEBBLE_SHORTLIVED => 1);
+plan skip_all => 'this Pebble stands no parallel orders' unless CertmgrTest::pebble_is_safe($pebble);
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+sub refused { my ($sql) = @_; my ($rc, $out, $err) = $node->psql('postgres', $sql); return $err; }
+sub message { my ($id) = @_; return sql("SELECT status_message FROM certmgr.certificate WHERE id = $id"); }
+
+sub becomes
+{
+	my ($id, $state, $what) = @_;
+	return ok(CertmgrTest::poll_until($node, "SELECT state FROM certmgr.certificate WHERE id = $id", $state), $what) || diag(sql("SELECT string_agg(event, E'\n') FROM certmgr.explain_order($id)"));
+}
+
+# Makes a subscriber with these further arguments and orders for it.
+sub order
+{
+	my ($name, $ca, $sans, $more) = @_;
+	sql("SELECT certmgr.create_subscriber('$name', '$ca', sans => '$sans', auto_renew => false, $more)");
+	return sql("SELECT certmgr.issue('$name')");
+}
+
+sub ca
+{
+	my ($name, $directory, $anchors, $more) = @_;
+	sql("SELECT certmgr.create_acme_ca('$name', '$directory', terms_of_service_agreed => true, trust_anchors => '" . CertmgrTest::slurp($anchors) . "'" . ($more // ", dns_provider => 'bind'") . ')');
+	ok(CertmgrTest::poll_until($node, "SELECT state = 'active' FROM certmgr.ca WHERE name = '$name'"), "$name: the account is registered") or BAIL_OUT('no account');
+	return;
+}
+
+my $config = CertmgrTest::rfc2136_config($dns);
+sql("SELECT certmgr.create_dns_provider('bind', 'rfc2136', '$config', '$dns->{TSIG_SECRET}')");
+ca('pebble', $pebble->{ACME_DIRECTORY}, $pebble->{ACME_TLS_CA}, ", dns_provider => 'bind', profile => 'default'");
+my %directory = map { $_->{name} => $_->{directory} } @{ $run->{all} };
+ca($_, $directory{$_}, $run->{acmed}{ACME_TLS_CA}) for qw(o21 o22 w01 w02 w03);
+
+# ---- a lifetime ----
+my $ten = order('ten', 'pebble', '{ten.example.test}', "lifetime => '10 days'");
+becomes($ten, 'issued', 'a lifetime that the CA takes');
+is(sql("SELECT not_after - now() BETWEEN interval '9 days 23 h' AND interval '10 days 1 min' FROM certmgr.certificate WHERE id = $ten"), 't', 'is that of the certificate');
+my $next = sql("SELECT certmgr.renew($ten)");
+becomes($next, 'issued', 'it is renewed');
+is(sql("SELECT not_after - now() BETWEEN interval '9 days 23 h' AND interval '10 days 1 min' FROM certmgr.certificate WHERE id = $next"), 't', 'with the same');
+my $three = sql("SELECT certmgr.issue_from('pebble', sans => '{three.example.test}', lifetime => '3 days')");
+becomes($three, 'issued', 'without a subscriber as well');
+becomes($next = sql("SELECT certmgr.renew($three)"), 'issued', 'and renewed');
+is(sql("SELECT not_after - now() BETWEEN interval '2 days 23 h' AND interval '3 days 1 min' FROM certmgr.certificate WHERE id = $next"), 't', 'with the same');
+sql(q{SELECT certmgr.alter_subscriber('ten', lifetime => '0')});
+becomes($next = sql("SELECT certmgr.issue('ten')"), 'issued', 'as long as the CA likes again');
+is(sql("SELECT not_after - now() > interval '30 days' FROM certmgr.certificate WHERE id = $next"), 't', 'which is longer');
+
+like(refused(q{SELECT certmgr.create_subscriber('no', 'w03', sans => '{no.example.test}', lifetime => '10 days')}), qr/CA "w03" takes no lifetime.*alter_acme_ca\('w03', quirks => '\{"validity": true\}'\)/s, 'a CA that is not known to take one');
+like(refused(q{SELECT certmgr.issue_from('w03', sans => '{no.example.test}', lifetime => '10 days')}), qr/CA "w03" takes no lifetime/, 'in issue_from() as well');
+sql(q{SELECT certmgr.alter_acme_ca('w03', quirks => '{"validity": true}')});
+my $mistaken = order('mistaken', 'w03', '{mistaken.w03.example.test}', "lifetime => '10 days'");
+becomes($mistaken, 'failed', 'a CA that refuses it all the same fails the order');
+like(message($mistaken), qr/did not take the order with a lifetime \(notAfter\): the CA said: malformed: NotBefore and NotAfter are not supported; SELECT certmgr.alter_subscriber/, 'and it is said why');
+is(sql("SELECT count(*) FROM certmgr.acme_order WHERE certificate_id = $mistaken"), '1', 'once');
+sql(q{SELECT certmgr.alter_acme_ca('w03', quirks => '{"validity": false}')});
+becomes($next = sql("SELECT certmgr.issue('mistaken')"), 'issued', 'known as one that takes none, it is not asked for one');
+
+# ---- a profile ----
+my $short = order('short', 'pebble', '{short.example.test}', "profile => 'shortlived'");
+becomes($short, 'issued', "the subscriber's profile");
+is(sql("SELECT not_after - not_before < '7 days' FROM certmgr.certificate WHERE id = $short"), 't', 'is that of the certificate');
+my $none = order('none', 'pebble', '{none.example.test}', "profile => 'none'");
+becomes($none, 'failed', 'one that there is not fails the order');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', profile_policy => 'preferred')});
+becomes($none = sql("SELECT certmgr.issue('none')"), 'issued', 'unless profiles are only preferred');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', profile => 'shortlived', profile_policy => 'required'); SELECT certmgr.alter_subscriber('none', profile => 'default')});
+becomes($none = sql("SELECT certmgr.issue('none')"), 'issued', "the subscriber's and not the CA's");
+is(sql("SELECT not_after - not_before > '7 days' FROM certmgr.certificate WHERE id = $none"), 't', 'as the lifetime shows');
+sql(q{SELECT certmgr.alter_subscriber('none', profile => '')});
+becomes($none = sql("SELECT certmgr.issue('none')"), 'issued', "without one, the CA's");
+is(sql("SELECT not_after - not_before < '7 days' FROM certmgr.certificate WHERE id = $none"), 't', 'as the lifetime shows');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', profile => '')});
+
+# ---- without the names that are refused ----
+my $rest = order('rest', 'w01', '{a.w01.example.test,b.w01.example.test,c.w01.example.test,*.d.w01.example.test}', 'partial_issue => true');
+becomes($rest, 'issued', 'the names that are not refused are issued');
+is(sql("SELECT sans FROM certmgr.certificate WHERE id = $rest"), '{DNS:a.w01.example.test,DNS:c.w01.example.test}', 'and no others');
+like(message($rest), qr/^issued without \*\.D\.w01\.example\.test \(rejectedIdentifier: policy forbids\), b\.w01\.example\.test \(rejectedIdentifier: policy forbids\)$/, 'the row says which, and why');
+is(sql("SELECT metadata->'left_out'->>'b.w01.example.test' FROM certmgr.certificate WHERE id = $rest"), 'rejectedIdentifier: policy forbids', 'for programs as well');
+is(sql("SELECT count(*) FROM certmgr.acme_order WHERE certificate_id = $rest"), '2', 'by a second order');
+my $single = order('single', 'w02', '{a.w02.example.test,b.w02.example.test}', 'partial_issue => true');
+becomes($single, 'failed', 'nothing is left when the CA goes on refusing');
+is(sql("SELECT count(*) FROM certmgr.acme_order WHERE certificate_id = $single"), '2', 'after the name in the words of the CA was left out');
+becomes(order('all', 'w02', '{a.w02.example.test,b.w02.example.test}', 'partial_issue => false'), 'failed', 'off: the whole order fails');
+is(sql("SELECT c.sans FROM certmgr.certificate c JOIN certmgr.subscriber s ON s.id = c.subscriber_id WHERE s.name = 'all'"), '{DNS:a.w02.example.test,DNS:b.w02.example.test}', 'with all of its names');
+my ($key, $csr) = CertmgrTest::make_csr('/CN=a.w02.example.test', 'DNS:a.w02.example.test,DNS:b.w02.example.test');
+my $brought = sql("SELECT certmgr.issue('single', csr => '$csr')");
+becomes($brought, 'failed', 'a request that somebody brought is not changed');
+
+# ---- keys that the CA does not take ----
+my $once = order('once', 'o21', '{o21.example.test}', "key_algorithm => 'EC-P256'");
+my $spki = sql("SELECT encode(spki, 'hex') FROM certmgr.certificate_body WHERE certificate_id = $once");
+becomes($once, 'issued', 'another key is made');
+isnt(sql("SELECT encode(spki, 'hex') FROM certmgr.certificate_body WHERE certificate_id = $once"), $spki, 'it is another one');
+like(CertmgrTest::openssl_text('x509', sql("SELECT certmgr.certificate_pem($once)") . "\n", '-pubkey'), qr/\Q@{[ public_key(sql("SELECT certmgr.private_key_pem($once)") . "\n") ]}\E/, 'and the one that is stored');
+becomes(order('never', 'o22', '{o22.example.test}', "key_algorithm => 'EC-P384'"), 'failed', 'only once');
+like(sql("SELECT status_message FROM certmgr.certificate c JOIN certmgr.subscriber s ON s.id = c.subscriber_id WHERE s.name = 'never'"), qr/does not take keys of this kind, EC-P384: the CA said: badPublicKey/, 'then it is said');
+($key, $csr) = CertmgrTest::make_csr('/CN=o22.example.test', 'DNS:o22.example.test');
+$brought = sql("SELECT certmgr.issue('never', csr => '$csr')");
+becomes($brought, 'failed', 'a key of somebody else');
+like(message($brought), qr/does not take the key of the request: .*badPublicKey.*issue\(NAME, csr => /, 'is not replaced');
+
+sub public_key
+{
+	my ($pem) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'openssl', 'pkey', '-pubout' ], '<', \$pem, '>', \$out, '2>', \$err) or die $err;
+	return $out;
+}
+
+# ---- CAs that step in, and cannot ----
+ca('mute', $directory{w03}, $run->{acmed}{ACME_TLS_CA}, '');
+ca('narrow', $directory{w03}, $run->{acmed}{ACME_TLS_CA}, qq{, dns_provider => 'bind', quirks => '{"wildcards": false}'});
+sql(q{SELECT certmgr.create_subscriber('step', 'w02', auto_renew => false, sans => '{*.step.example.test,step.example.test}'); SELECT certmgr.set_fallback('step', '{narrow,mute,pebble}', '1 day')});
+my $first = sql("SELECT certmgr.issue('step')");
+becomes($first, 'failed', "the subscriber's own CA fails");
+ok(CertmgrTest::poll_until($node, qq{SELECT string_agg(a.name || ':' || COALESCE(c.state::text, 'passed over'), ' ' ORDER BY f.created_at) FROM certmgr.fallback_certificate f
+	JOIN certmgr.ca a ON a.id = f.ca_id LEFT JOIN certmgr.certificate c ON c.id = f.certificate_id WHERE f.first_id = $first}, 'narrow:passed over mute:passed over pebble:issued'), 'two CAs that cannot are passed over, the third one delivers')
+  || diag(message($first));
+like(message($first), qr/; fallback CA "narrow" was passed over: CA "narrow" does not certify "\*\.step\.example\.test".*fallback CA "mute" was passed over: no DNS provider writes "_acme-challenge\.step\.example\.test"/, 'and it is said why');
+like(sql("SELECT string_agg(event, '|' ORDER BY at) FROM certmgr.explain_order($first)"), qr/fallback CA "narrow" was passed over: .*was ordered from fallback CA "pebble"/s, 'by explain_order() as well');
+is(sql("SELECT count(*) FROM certmgr_private.job WHERE kind = 'acme_fallback'"), '0', 'nothing is tried for ever');
+
+# ---- a subscriber that goes while something is on order ----
+sql(qq{SELECT certmgr.create_dns_provider('by hand', 'manual', '{"zone": "example.test", "nameservers": ["$dns->{DNS_SERVER}"]}')});
+ca('slow', $pebble->{ACME_DIRECTORY}, $pebble->{ACME_TLS_CA}, q{, dns_provider => 'by hand'});
+my $going = order('going', 'slow', '{going.example.test}', 'profile => NULL');
+ok(CertmgrTest::poll_until($node, "SELECT step FROM certmgr.acme_order WHERE certificate_id = $going", 'propagate'), 'an order waits for a record') || diag(sql("SELECT string_agg(event, E'\n') FROM certmgr.explain_order($going)"));
+sql(q{SELECT certmgr.drop_subscriber('going')});
+is(sql("SELECT state FROM certmgr.certificate WHERE id = $going"), 'cancelled', 'dropping its subscriber cancels it');
+ok(CertmgrTest::poll_until($node, "SELECT count(*) FROM certmgr_private.job j JOIN certmgr.acme_order o ON o.id = j.target_id AND j.kind = 'acme_order' WHERE o.certificate_id = $going", '0'), 'its order is over');
+is(sql("SELECT count(*) FROM certmgr.audit_event WHERE action = 'cancel' AND object_id = $going"), '1', 'and that was written down');
+
+ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM certmgr.dns_record r JOIN certmgr.dns_provider p ON p.id = r.dns_provider_id WHERE p.name = 'bind' AND r.state <> 'removed'}, '0'), 'the ledger is clean');
+is(CertmgrTest::txt_records($dns, 'example.test'), '', 'and so is the zone');
+$node->stop;
+done_testing();
