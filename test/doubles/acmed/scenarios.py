@@ -205,7 +205,7 @@ add("o20", "finalize says that it was called already", faults=[{"on": "finalize"
                                                                "problem": ("orderNotReady", "Order's status (\"valid\") is not acceptable for finalization")}], extra=2)
 
 BAD_KEY = ("badPublicKey", "The key is on a list of keys that are known to others")
-add("o21", "finalize: the key is refused, once", faults=[{"on": "finalize", "do": "answer", "problem": BAD_KEY}], extra=8, orders=1, message="does not take the key: the CA said: badPublicKey.*ordered again with a new one")
+add("o21", "finalize: the key is refused, once", faults=[{"on": "finalize", "do": "answer", "problem": BAD_KEY}], extra=8, orders=1)
 add("o22", "finalize: any key is refused", faults=[{"on": "finalize", "times": LATER, "do": "answer", "problem": BAD_KEY}], extra=8, outcome="failed",
     message="does not take keys of this kind, EC-P256: the CA said: badPublicKey", most={"newOrder": 2, "finalize": 2})
 # For subscribers that want the rest: 102_acme_wishes.pl.
