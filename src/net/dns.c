@@ -24,6 +24,8 @@
 
 /* First retransmission; doubled each time. Name servers answer in well under half a second. */
 #define RETRANSMIT_MS 500
+/* How long a descriptor is waited for: exchanges end within seconds, and jobs have leases of minutes. */
+#define DESCRIPTOR_WAIT_MS 60000
 /* RFC 1035 4.2.1: what every server takes over UDP. */
 #define UDP_MAX 512
 /* Largest datagram taken; servers were told 1232. */
@@ -56,6 +58,8 @@ struct CmDns
 	int64_t		interval;		/* to the next retransmission */
 	size_t		sent;			/* TCP: bytes out, length octets included */
 	CmBuf		in;				/* TCP: bytes in, length octets included */
+	CmFdWaiter	waiter;			/* while no descriptor is free */
+	int64_t		patience;		/* until when one is waited for */
 	bool		finished;
 	CmDnsDone	done;
 	void	   *arg;
@@ -95,6 +99,7 @@ stop(CmDns *dns)
 	dns->finished = true;
 	cm_timer_cancel(dns->timer);
 	dns->timer = NULL;
+	cm_fd_wait_end(&dns->waiter);
 	close_socket(dns);
 	cm_op_end(&dns->op);
 }
@@ -231,6 +236,42 @@ arm_timer(CmDns *dns)
 	return dns->timer != NULL;
 }
 
+static void on_descriptor(void *arg);
+
+/*
+ * Opens a socket and sends. When no descriptor is free that waits: a name
+ * server that could not be asked is not one that lacks a record. The time of
+ * the exchange begins when it is sent.
+ */
+static bool
+begin(CmDns *dns, bool waited, CmStatus *st)
+{
+	CmStatus	own = CM_STATUS_INIT;
+
+	/* What is asked again has what is left of its time. */
+	if (dns->deadline == 0 || waited)
+		dns->deadline = cm_monotonic_ms() + dns->timeout_ms;
+	dns->interval = RETRANSMIT_MS;
+	if (open_socket(dns, &own) && (dns->tcp || send_datagram(dns, &own)) && (arm_timer(dns) || cm_fail(&own, CM_MEMORY, "out of memory")))
+		return true;
+	close_socket(dns);
+	if (own.code == CM_LIMIT && cm_monotonic_ms() < dns->patience && cm_fd_wait(&dns->waiter, dns->loop, waited, on_descriptor, dns, &own))
+		return true;
+	if (st != NULL)
+		*st = own;
+	return false;
+}
+
+static void
+on_descriptor(void *arg)
+{
+	CmDns	   *dns = arg;
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!begin(dns, true, &st))
+		finish_failed(dns, &st);
+}
+
 static bool
 start(CmDns *dns, bool trusted, CmStatus *st)
 {
@@ -239,15 +280,9 @@ start(CmDns *dns, bool trusted, CmStatus *st)
 		cm_fail(st, CM_POLICY, "address %s is not allowed", dns->server_text);
 		return cm_fail_detail(st, "It is not a public address and in none of certmgr.allowed_networks.");
 	}
-	dns->deadline = cm_monotonic_ms() + dns->timeout_ms;
-	dns->interval = RETRANSMIT_MS;
-	if (!open_socket(dns, st))
+	dns->patience = cm_monotonic_ms() + DESCRIPTOR_WAIT_MS;
+	if (!begin(dns, false, st))
 		return false;
-	if ((!dns->tcp && !send_datagram(dns, st)) || !arm_timer(dns))
-	{
-		close_socket(dns);
-		return st == NULL || st->code != CM_OK ? false : cm_fail(st, CM_MEMORY, "out of memory");
-	}
 	cm_op_begin(&dns->op, dns->loop, drop);
 	return true;
 }
@@ -282,16 +317,10 @@ ask_again(CmDns *dns)
 	CmStatus	st = CM_STATUS_INIT;
 
 	close_socket(dns);
-	if (!open_socket(dns, &st) || (!dns->tcp && !send_datagram(dns, &st)))
-	{
+	cm_timer_cancel(dns->timer);
+	dns->timer = NULL;
+	if (!begin(dns, false, &st))
 		finish_failed(dns, &st);
-		return;
-	}
-	if (!arm_timer(dns))
-	{
-		cm_fail(&st, CM_MEMORY, "out of memory");
-		finish_failed(dns, &st);
-	}
 }
 
 /* ---- answers ---- */

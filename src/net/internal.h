@@ -43,6 +43,22 @@ extern int	cm_socket_open(CmLoop *loop, int family, int type, CmStatus *st);
 extern void cm_socket_close(CmLoop *loop, int fd);
 extern bool cm_loop_acquire_fd(CmLoop *loop);
 extern void cm_loop_release_fd(CmLoop *loop);
+/*
+ * Who found no descriptor free and waits for one: fn is called from dispatch
+ * when one may be there, in the order of waiting. It tries again, and waits
+ * again (in front) when it was in vain.
+ */
+typedef struct CmFdWaiter
+{
+	struct CmFdWaiter *prev;
+	struct CmFdWaiter *next;
+	CmLoop	   *loop;			/* NULL: does not wait */
+	void		(*fn) (void *arg);
+	void	   *arg;
+} CmFdWaiter;
+
+extern bool cm_fd_wait(CmFdWaiter *waiter, CmLoop *loop, bool front, void (*fn) (void *arg), void *arg, CmStatus *st);
+extern void cm_fd_wait_end(CmFdWaiter *waiter);	/* does nothing for one that does not wait */
 extern bool cm_loop_address_allowed(CmLoop *loop, const struct sockaddr *addr);
 
 /* The HTTP side hangs its state here, so that a loop without HTTP never touches libcurl. */

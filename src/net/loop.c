@@ -24,6 +24,8 @@
 
 /* Events taken out of the kernel at once; what is left makes the descriptor readable again. */
 #define EVENT_BATCH 64
+/* Descriptors that somebody else of the process gives back are seen after this time. */
+#define FD_LOOK_MS 100
 
 struct CmWatch
 {
@@ -62,6 +64,10 @@ struct CmLoop
 	CmWatch    *dead_watches;	/* linked by next */
 	CmTimer    *dead_timers;
 	bool		dispatching;
+	CmFdWaiter *first_waiter;	/* for a descriptor */
+	CmFdWaiter *last_waiter;
+	CmTimer    *fd_timer;		/* set while somebody waits */
+	bool		fd_freed;		/* and it fires at once */
 	void	   *http;
 	void		(*http_destroy) (void *http);
 };
@@ -77,6 +83,35 @@ cm_monotonic_ms(void)
 
 /* ---- descriptors of the host's budget ---- */
 
+/* One after the other, until one waits again. */
+static void
+on_fd_timer(void *arg)
+{
+	CmLoop	   *loop = arg;
+	CmFdWaiter *waiter;
+
+	loop->fd_timer = NULL;
+	loop->fd_freed = false;
+	while ((waiter = loop->first_waiter) != NULL && loop->fd_timer == NULL)
+	{
+		cm_fd_wait_end(waiter);
+		waiter->fn(waiter->arg);
+	}
+}
+
+static void
+wake_waiters(CmLoop *loop)
+{
+	CmTimer    *timer = cm_timer_start(loop, 0, on_fd_timer, loop);
+
+	/* Without memory the next look comes by itself. */
+	if (timer == NULL)
+		return;
+	cm_timer_cancel(loop->fd_timer);
+	loop->fd_timer = timer;
+	loop->fd_freed = true;
+}
+
 bool
 cm_loop_acquire_fd(CmLoop *loop)
 {
@@ -88,6 +123,52 @@ cm_loop_release_fd(CmLoop *loop)
 {
 	if (loop->hooks.release_fd != NULL)
 		loop->hooks.release_fd();
+	if (loop->first_waiter != NULL && !loop->fd_freed)
+		wake_waiters(loop);
+}
+
+bool
+cm_fd_wait(CmFdWaiter *waiter, CmLoop *loop, bool front, void (*fn) (void *arg), void *arg, CmStatus *st)
+{
+	if (loop->fd_timer == NULL)
+	{
+		loop->fd_freed = false;
+		loop->fd_timer = cm_timer_start(loop, FD_LOOK_MS, on_fd_timer, loop);
+		if (loop->fd_timer == NULL)
+			return cm_fail(st, CM_MEMORY, "out of memory");
+	}
+	waiter->loop = loop;
+	waiter->fn = fn;
+	waiter->arg = arg;
+	waiter->prev = front ? NULL : loop->last_waiter;
+	waiter->next = front ? loop->first_waiter : NULL;
+	if (waiter->prev != NULL)
+		waiter->prev->next = waiter;
+	else
+		loop->first_waiter = waiter;
+	if (waiter->next != NULL)
+		waiter->next->prev = waiter;
+	else
+		loop->last_waiter = waiter;
+	return true;
+}
+
+void
+cm_fd_wait_end(CmFdWaiter *waiter)
+{
+	CmLoop	   *loop = waiter->loop;
+
+	if (loop == NULL)
+		return;
+	if (waiter->prev != NULL)
+		waiter->prev->next = waiter->next;
+	else
+		loop->first_waiter = waiter->next;
+	if (waiter->next != NULL)
+		waiter->next->prev = waiter->prev;
+	else
+		loop->last_waiter = waiter->prev;
+	waiter->loop = NULL;
 }
 
 bool

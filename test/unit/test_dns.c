@@ -540,6 +540,7 @@ test_tsig_key(void **state)
 
 static CmLoop *loop;
 static int	fds;
+static int	fds_max;			/* so many there are */
 static int	udp;				/* the server's sockets, on one port */
 static int	tcp;
 static struct sockaddr_storage server;
@@ -556,6 +557,8 @@ static void (*on_stream) (CmBuf *query, int fd);
 static bool
 acquire(void)
 {
+	if (fds >= fds_max)
+		return false;
 	fds++;
 	return true;
 }
@@ -600,6 +603,7 @@ setup(void **state)
 	memcpy(&server, &in, sizeof(in));
 	serverlen = sizeof(in);
 	fds = datagrams = streams = 0;
+	fds_max = 1000;
 	on_datagram = NULL;
 	on_stream = NULL;
 	refuse_address = false;
@@ -1122,6 +1126,51 @@ test_cancel(void **state)
 		assert_non_null(cm_dns_query(loop, &server, serverlen, "www.z", "TXT", false, 5000, not_called, NULL, NULL));
 }
 
+/* Two descriptors for thirty questions: they wait for each other, and all are answered. */
+static void
+test_few_descriptors(void **state)
+{
+	static Got	got[30];
+	CmDns	   *waiting;
+	int			answered = 0;
+
+	(void) state;
+	on_datagram = plain_answer;
+	fds_max = 3;
+	memset(got, 0, sizeof(got));
+	for (int i = 0; i < 30; i++)
+		assert_non_null(cm_dns_query(loop, &server, serverlen, "www.z", "TXT", false, 5000, on_done, &got[i], NULL));
+	waiting = cm_dns_query(loop, &server, serverlen, "www.z", "TXT", false, 5000, not_called, NULL, NULL);
+	assert_int_equal(cm_loop_active(loop), 31);
+	assert_int_equal(fds, 3);
+	cm_dns_cancel(waiting);
+	while (answered < 30)
+	{
+		turn();
+		answered = 0;
+		for (int i = 0; i < 30; i++)
+			answered += got[i].done;
+	}
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(got[i].answer.status.code, CM_OK);
+	assert_int_equal(fds, 1);
+
+	/* All are somebody else's: it is looked again, until one comes back. */
+	fds_max = 1;
+	memset(&got[0], 0, sizeof(Got));
+	assert_non_null(cm_dns_query(loop, &server, serverlen, "www.z", "TXT", false, 5000, on_done, &got[0], NULL));
+	turn();
+	assert_false(got[0].done);
+	fds_max = 2;
+	while (!got[0].done)
+		turn();
+	assert_int_equal(got[0].answer.status.code, CM_OK);
+	/* These go with the loop while they wait. */
+	fds_max = 1;
+	for (int i = 0; i < 3; i++)
+		assert_non_null(cm_dns_query(loop, &server, serverlen, "www.z", "TXT", false, 5000, not_called, NULL, NULL));
+}
+
 #define with_server(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -1145,6 +1194,7 @@ main(void)
 		with_server(test_tcp),
 		with_server(test_update),
 		with_server(test_cancel),
+		with_server(test_few_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
