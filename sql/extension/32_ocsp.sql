@@ -30,6 +30,7 @@ CREATE UNLOGGED TABLE certmgr_private.ocsp_response (
 	der bytea NOT NULL,
 	PRIMARY KEY (certificate_id, form)
 ) WITH (fillfactor = 80);
+CREATE INDEX ocsp_response_next_update_idx ON certmgr_private.ocsp_response (next_update);
 ALTER TABLE certmgr_private.ocsp_response ALTER COLUMN der SET STORAGE EXTERNAL;
 COMMENT ON TABLE certmgr_private.ocsp_response IS 'signed OCSP answers without a nonce, one for each certificate and form of asking';
 COMMENT ON COLUMN certmgr_private.ocsp_response.form IS 'hash algorithm of the CertID, and whether it has parameters';

@@ -21,6 +21,7 @@ typedef struct CmKey CmKey;		/* an EVP_PKEY with its algorithm */
 extern bool cm_key_alg_parse(const char *name, CmKeyAlg *out, CmStatus *st);	/* "EC-P256" ..., any case; the error lists all names */
 extern const char *cm_key_alg_name(CmKeyAlg alg);
 extern bool cm_key_alg_is_rsa(CmKeyAlg alg);
+extern bool cm_key_alg_is_ec(CmKeyAlg alg);	/* of the NIST curves, which can agree on keys, too */
 
 extern bool cm_key_generate(CmKeyAlg alg, CmKey **out, CmStatus *st);
 extern bool cm_key_from_private(CmKeyAlg alg, CmSlice private_bytes, CmSlice spki, CmKey **out, CmStatus *st);

@@ -115,6 +115,14 @@ cm_key_alg_is_rsa(CmKeyAlg alg)
 	return info != NULL && info->kind == CM_KIND_RSA;
 }
 
+bool
+cm_key_alg_is_ec(CmKeyAlg alg)
+{
+	const CmKeyInfo *info = cm_key_info(alg);
+
+	return info != NULL && info->kind == CM_KIND_EC;
+}
+
 CmKeyAlg
 cm_key_alg_by_rsa_bits(size_t bits)
 {

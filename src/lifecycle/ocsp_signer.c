@@ -179,7 +179,6 @@ cm_ocsp_signers_refresh(int64 ca_id, TimestampTz *next)
 		*next = Min(*next, at);
 	}
 	cm_ocsp_signer_prune(ca_id, now - KEEP_US);
-	cm_ocsp_cached_prune();
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(work);
 }

@@ -129,6 +129,25 @@ fill_usages_text(CmWanted *w)
 	w->usages_text = cm_datum_text_array(usages, (int) (next - usages));
 }
 
+/*
+ * What a key cannot do is not certified (RFC 8813 3, RFC 8410 5, RFC 9881 5): programs that make CSRs ask for
+ * keyEncipherment out of habit, and templates and subscribers allow it for the sake of RSA.
+ */
+static void
+drop_impossible_usages(CmWanted *w)
+{
+	uint32_t	impossible = CM_KU_KEY_ENCIPHERMENT | CM_KU_DATA_ENCIPHERMENT;
+
+	if (cm_key_alg_is_rsa(w->key_alg) || w->key_alg == CM_KEY_OTHER)
+		return;
+	if (!cm_key_alg_is_ec(w->key_alg))
+		impossible |= CM_KU_KEY_AGREEMENT | CM_KU_ENCIPHER_ONLY | CM_KU_DECIPHER_ONLY;
+	if ((w->key_usage & impossible) == 0)
+		return;
+	w->key_usage &= ~impossible;
+	fill_usages_text(w);
+}
+
 static bool
 fixes_something(const CmTemplateEntry *t)
 {
@@ -245,6 +264,9 @@ cm_want_request(CmWanted *w, const CmIssueFrom *request, int64 ca_id, const char
 		cm_want_csr(w, cm_csr_der(request->csr), request->subject == NULL, request->san_count == 0, request->usages == NULL);
 	else
 		complete_subject(w);
+	/* Usages that were asked for by name are left to template and lint. */
+	if (request->usages == NULL)
+		drop_impossible_usages(w);
 	if (w->subject.len <= 2 && w->sans.len == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -465,6 +487,7 @@ cm_want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_names, bool f
 	w->csr = der;
 	w->csr_spki = csr.spki;
 	w->key_alg = csr.key_alg;
+	drop_impossible_usages(w);
 }
 
 CmSlice

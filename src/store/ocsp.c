@@ -263,12 +263,19 @@ cm_ocsp_cached_put(int64 certificate_id, int form, int64 status, const CmOcspCac
 					TimestampTzGetDatum(answer->next_update), cm_datum_bytea(answer->der.data, answer->der.len)}, NULL);
 }
 
-void
-cm_ocsp_cached_prune(void)
-{
-	static CmQuery prune = {"DELETE FROM certmgr_private.ocsp_response WHERE next_update < pg_catalog.now() - interval '1 hour'", 0, {InvalidOid}};
+/* Rows at a time, so that no transaction is long. */
+#define PRUNE_ROWS 1000
 
-	(void) cm_query(&prune, NULL, NULL);
+bool
+cm_ocsp_cached_prune(TimestampTz before)
+{
+	/* One that is being signed anew at this moment is left to whoever does. */
+	static CmQuery prune = {
+		"DELETE FROM certmgr_private.ocsp_response WHERE (certificate_id, form) IN (SELECT certificate_id, form FROM certmgr_private.ocsp_response"
+		" WHERE next_update < $1 ORDER BY next_update LIMIT $2 FOR UPDATE SKIP LOCKED)",
+		2, {TIMESTAMPTZOID, INT4OID}};
+
+	return cm_query(&prune, (Datum[]) {TimestampTzGetDatum(before), Int32GetDatum(PRUNE_ROWS)}, NULL).count == PRUNE_ROWS;
 }
 
 /* ---- signers ---- */

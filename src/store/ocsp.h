@@ -55,8 +55,8 @@ typedef struct CmOcspCached
 extern bool cm_ocsp_cached_find(int64 certificate_id, int form, int64 status, TimestampTz ends_after, CmOcspCached *out);
 /* Keeps an answer, unless somebody else does, or this transaction cannot write. Waits for nobody. As certmgr_owner. */
 extern void cm_ocsp_cached_put(int64 certificate_id, int form, int64 status, const CmOcspCached *answer);
-/* Drops answers that have ended. */
-extern void cm_ocsp_cached_prune(void);
+/* Drops a portion of the answers that ended before; false: there were no more. */
+extern bool cm_ocsp_cached_prune(TimestampTz before);
 
 /* ---- signers: as certmgr_owner ---- */
 

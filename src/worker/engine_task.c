@@ -13,6 +13,7 @@
 #include "pg/tx.h"
 #include "store/acme_certificate.h"
 #include "store/acme_exchange.h"
+#include "store/ocsp.h"
 #include "utils/timestamp.h"
 #include "worker/engine_internal.h"
 
@@ -28,12 +29,18 @@
 /* Ledgers are looked through this often, a portion a turn. */
 #define PRUNE_US (INT64CONST(3600) * USECS_PER_SEC)
 
+/* Of an OCSP answer that has ended: whoever has it in hand just now is done with it long before. */
+#define OCSP_KEPT_US (INT64CONST(3600) * USECS_PER_SEC)
+
 void
 cm_engine_prune(CmEngine *engine, TimestampTz now)
 {
+	bool		more;
+
 	if (engine->prune_at > now)
 		return;
-	if (!cm_acme_exchange_prune(now - cm_guc_exchange_retention * USECS_PER_MINUTE))
+	more = cm_acme_exchange_prune(now - cm_guc_exchange_retention * USECS_PER_MINUTE);
+	if (!cm_ocsp_cached_prune(now - OCSP_KEPT_US) && !more)
 		engine->prune_at = now + PRUNE_US;
 }
 

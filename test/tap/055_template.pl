@@ -54,6 +54,19 @@ for my $case (@cases)
 	like($text, $_, "$template: openssl reads $_") for @$words;
 }
 
+# Programs that make requests ask for keyEncipherment out of habit: only RSA keys get it (RFC 8813), and none but EC keys agree on keys.
+CertmgrTest::write_file("$dir/habit.cnf", "[req]\ndistinguished_name=dn\nreq_extensions=ext\nprompt=no\n[dn]\n[ext]\nkeyUsage=critical,digitalSignature,keyEncipherment,keyAgreement\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:www.example.com\n");
+for my $case (['ec', 'P-256', 'Digital Signature, Key Agreement', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'], ['ed25519', 'Ed25519', 'Digital Signature', '-newkey', 'ed25519'])
+{
+	my ($kind, $name, $usages, @newkey) = @$case;
+	command_ok([ 'openssl', 'req', '-new', @newkey, '-nodes', '-subj', '/', '-config', "$dir/habit.cnf", '-keyout', "$dir/habit.key", '-out', "$dir/habit.csr" ], "$kind: a request for too much");
+	my $request = slurp_file("$dir/habit.csr");
+	my $habit = sql("SELECT certmgr.issue_from('int', csr => '$request', template => 'tls-server', lifetime => '2 days')");
+	my ($shown) = run_command([ 'openssl', 'x509', '-in', keep('leaf.pem', "certmgr.certificate_pem($habit)"), '-noout', '-text' ]);
+	like($shown, qr/Key Usage: critical\s+\Q$usages\E\n/, "$kind: gets what its key can do");
+	is(sql("SELECT count(*) FROM certmgr.certificate c, certmgr.lint(certmgr.certificate_pem(c.id)) l WHERE c.id = $habit AND l.level = 'error'"), '0', "$kind: lint is content");
+}
+
 # Short lives: noRevAvail and no addresses.
 my $id = sql("SELECT certmgr.issue_from('int', NULL, '{www.example.com}', template => 'tls-server', lifetime => '1 day')");
 my ($text) = run_command([ 'openssl', 'x509', '-in', keep('leaf.pem', "certmgr.certificate_pem($id)"), '-noout', '-text' ]);

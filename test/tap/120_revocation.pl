@@ -184,6 +184,15 @@ END
 	like(run_quietly('java', "$dir/Check.java", $dir, 'bad.pem'), qr/REVOKED/, 'Java: revoked by OCSP');
 }
 
+# ---- kept answers that have ended go, some at a time; those that count stay ----
+
+ask('good', '-no_nonce');
+sql(q{INSERT INTO certmgr_private.ocsp_response SELECT -i, 0, 0, now() - interval '3 days', now() - interval '2 days', '\\x00' FROM generate_series(1, 2500) i});
+sql('CALL certmgr.work()');
+$node->restart;
+ok(CertmgrTest::poll_until($node, 'SELECT count(*) FROM certmgr_private.ocsp_response WHERE certificate_id < 0', '0'), 'ended answers are removed');
+cmp_ok(sql('SELECT count(*) FROM certmgr_private.ocsp_response'), '>', 0, 'others are not');
+
 # ---- numbers rise, whatever happens ----
 
 my $before = sql("SELECT certmgr.refresh_crl('issuing')");
