@@ -28,7 +28,7 @@ CREATE FUNCTION certmgr.create_intermediate_ca(name text, parent text, subject t
 	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL, template text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_intermediate_ca';
 COMMENT ON FUNCTION certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text, text, text) IS
-	'creates a CA below another private CA; parent NULL: its certificate comes from elsewhere, through ca_csr() and install_ca_certificate(). template: one for CAs, whose name constraints, policies and other rules its certificate gets and keeps. Returns the CA''s id';
+	'creates a CA below another private CA; parent NULL: its certificate comes from elsewhere, through ca_csr() and install_ca_certificate(). template: one for CAs, whose name constraints, policies and other rules its certificate gets and keeps; with lifetime NULL its default lifetime, too. Returns the CA''s id';
 
 CREATE FUNCTION certmgr.ca_csr(ca text) RETURNS text LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_ca_csr';
 COMMENT ON FUNCTION certmgr.ca_csr(text) IS 'certification request (PEM, PKCS#10) of a private CA, for a parent elsewhere';

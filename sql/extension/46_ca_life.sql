@@ -5,10 +5,10 @@ CREATE FUNCTION certmgr.renew_ca(ca text, new_key boolean DEFAULT false, lifetim
 COMMENT ON FUNCTION certmgr.renew_ca(text, boolean, interval, boolean, text, text) IS
 	'gives a private CA a new certificate with its name, path length, constraints and policies, signed by whoever signed the present one: itself or its parent. new_key: with a new key (key_algorithm: default the present one''s); the old key goes on signing CRLs for what it issued. lifetime: default that of the present one. activate: it issues under it from now on. Returns the certificate''s id; NULL when the issuer is elsewhere: then ca_csr() and install_ca_certificate()';
 
-CREATE FUNCTION certmgr.cross_sign(ca text, by text, lifetime interval DEFAULT NULL, certificate bigint DEFAULT NULL, by_certificate bigint DEFAULT NULL)
+CREATE FUNCTION certmgr.cross_sign(ca text, by text, lifetime interval DEFAULT NULL, certificate bigint DEFAULT NULL, by_certificate bigint DEFAULT NULL, template text DEFAULT NULL, path_length int DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_cross_sign';
-COMMENT ON FUNCTION certmgr.cross_sign(text, text, interval, bigint, bigint) IS
-	'has another CA certify the name and key of a private CA, so that who trusts that one trusts this one. certificate: which issuer of ca (certmgr.ca_issuers; default the active one); by_certificate: under which issuer of by. With the same CA twice, the old key certifies the new one or the other way round. The certificate becomes an alternative issuer: activate_ca_issuer() or set_chain() puts it into chains. Returns its id';
+COMMENT ON FUNCTION certmgr.cross_sign(text, text, interval, bigint, bigint, text, int) IS
+	'has another CA certify the name and key of a private CA, so that who trusts that one trusts this one. certificate: which issuer of ca (certmgr.ca_issuers; default the active one); by_certificate: under which issuer of by. With the same CA twice, the old key certifies the new one or the other way round. template: one for CAs, whose name constraints, policies and other rules it gets instead of those that the CA has, and whose lifetime unless there is one; path_length: at most that. The certificate becomes an alternative issuer: activate_ca_issuer() or set_chain() puts it into chains. Returns its id';
 
 CREATE FUNCTION certmgr.activate_ca_issuer(ca text, certificate bigint) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_activate_ca_issuer';
 COMMENT ON FUNCTION certmgr.activate_ca_issuer(text, bigint) IS 'makes that certificate, and its key, the one that the CA issues under and that chains go through';

@@ -60,11 +60,13 @@ create(FunctionCallInfo fcinfo, CmCaNew *ca, int first)
 	ca->name = cm_arg_name(fcinfo, 0, "name");
 	cm_arg_not_null(fcinfo, first, "subject");
 	cm_arg_not_null(fcinfo, first + 1, "key_algorithm");
-	cm_arg_not_null(fcinfo, first + 2, "lifetime");
+	/* A template has one. */
+	if (ca->template == NULL)
+		cm_arg_not_null(fcinfo, first + 2, "lifetime");
 	cm_arg_not_null(fcinfo, first + 4, "crl_lifetime");
 	ca->subject = cm_arg_text(fcinfo, first);
 	ca->key_algorithm = cm_arg_text(fcinfo, first + 1);
-	ca->lifetime = PG_GETARG_INTERVAL_P(first + 2);
+	ca->lifetime = PG_ARGISNULL(first + 2) ? NULL : PG_GETARG_INTERVAL_P(first + 2);
 	ca->path_length = PG_ARGISNULL(first + 3) ? -1 : PG_GETARG_INT32(first + 3);
 	ca->crl_lifetime = PG_GETARG_INTERVAL_P(first + 4);
 	ca->crl_url = cm_arg_text(fcinfo, first + 5);

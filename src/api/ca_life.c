@@ -87,6 +87,13 @@ certmgr_cross_sign(PG_FUNCTION_ARGS)
 	cross.lifetime = PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2);
 	cross.certificate = arg_certificate(fcinfo, 3);
 	cross.by_certificate = arg_certificate(fcinfo, 4);
+	cross.template = cm_arg_text(fcinfo, 5);
+	cross.path_length = PG_ARGISNULL(6) ? -1 : PG_GETARG_INT32(6);
+	if (!PG_ARGISNULL(6) && (cross.path_length < 0 || cross.path_length > 100))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("path_length must be between 0 and 100"),
+				 errhint("NULL means that of the CA's certificate.")));
 	cross.actor = cm_caller_name();
 	cm_owner_enter(&scope);
 	id = cm_ca_cross_sign(&cross);

@@ -19,7 +19,7 @@ typedef struct CmCaNew
 	bool		root;
 	const char *subject;
 	const char *key_algorithm;
-	const Interval *lifetime;
+	const Interval *lifetime;	/* NULL: that of the template */
 	int			path_length;	/* -1: none */
 	const Interval *crl_lifetime;
 	const char *crl_url;
@@ -57,6 +57,8 @@ typedef struct CmCrossSign
 	const Interval *lifetime;
 	int64		certificate;	/* or CM_ISSUER_ACTIVE */
 	int64		by_certificate;
+	const char *template;		/* or NULL */
+	int			path_length;	/* -1: as it is */
 	const char *actor;
 } CmCrossSign;
 

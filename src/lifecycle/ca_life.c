@@ -265,6 +265,10 @@ cm_ca_cross_sign(const CmCrossSign *cross)
 	sign.issuer = issuer;
 	sign.lifetime = cross->lifetime;
 	sign.seconds = cert.not_after - timestamptz_to_time_t(GetCurrentTimestamp());
+	if (cross->path_length >= 0 && (sign.path_length < 0 || sign.path_length > cross->path_length))
+		sign.path_length = cross->path_length;
+	if (cross->template != NULL)
+		cm_ca_sign_by_template(&sign, cross->template);
 	fit_path_length(&sign);
 	(void) cm_issuer_shard(issuer, &sign.shard);
 	cm_ca_sign(&sign, der);

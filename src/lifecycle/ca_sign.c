@@ -127,6 +127,8 @@ cm_ca_sign_by_template(CmCaSign *sign, const char *template)
 	sign->ext_key_usage = t->ext_key_usage;
 	sign->ext_key_usage_critical = t->rules.ext_key_usage_critical;
 	sign->extensions = t->fixed_extensions;
+	if (sign->lifetime == NULL)
+		sign->lifetime = &t->lifetime;
 	sign->template = t;
 }
 

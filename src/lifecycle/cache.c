@@ -118,29 +118,53 @@ check_usable(const CmCaRow *ca, int64 ca_id)
 				 errmsg("the key of certificate authority \"%s\" is not here", ca->name)));
 }
 
-static CmSlice
-name_constraints_of(const CmCertificate *cert)
+/* Appends the name constraints of a certificate. */
+static void
+put_name_constraints(CmSlice der, CmBuf *out)
 {
-	CmSlice		rest = cert->extensions;
+	CmStatus	st = CM_STATUS_INIT;
+	CmCertificate cert;
 	CmExtension ext;
 	CmDer		list;
 
-	while (cm_extension_next(&rest, &ext))
+	if (!cm_certificate_parse(der, &cert, &st))
+		cm_throw(&st, NULL);
+	while (cm_extension_next(&cert.extensions, &ext))
 	{
-		if (cm_slice_equal(ext.oid, cm_slice("\x55\x1d\x1e", 3)))
-		{
-			/* What is no SEQUENCE is handed on as it is: the check finds it malformed and refuses every name. */
-			if (cm_der_expect(&ext.value, CM_DER_SEQUENCE, &list))
-				return list.content;
-			return ext.value;
-		}
+		if (!cm_slice_equal(ext.oid, cm_slice("\x55\x1d\x1e", 3)))
+			continue;
+		/* What is no SEQUENCE becomes the content of one: the check finds it malformed and refuses every name. */
+		if (cm_der_expect(&ext.value, CM_DER_SEQUENCE, &list))
+			cm_der_put_slice(out, CM_DER_SEQUENCE, list.content);
+		else
+			cm_der_put_slice(out, CM_DER_SEQUENCE, ext.value);
 	}
-	return cm_slice(NULL, 0);
+}
+
+/* Of the CA's certificate and of all above it: every one of them counts (RFC 5280 6.1.4), and of those of a root, which 6.1 leaves open, OpenSSL and others say the same. */
+static CmSlice
+name_constraints_of(int64 certificate_id)
+{
+	CmBuf	   *all = cm_own_buf(0);
+	CmDer		one;
+	int			count;
+	CmSlice    *path = cm_ca_issuer_path(certificate_id, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		while (cm_der_expect(&path[i], CM_DER_SEQUENCE, &one))
+			put_name_constraints(one.whole, all);
+	}
+	if (all->failed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return cm_slice(all->data, all->len);
 }
 
 /* In the issuer's memory context. */
 static void
-fill_private(CmIssuer *issuer, const CmCaRow *ca)
+fill_private(CmIssuer *issuer, const CmCaRow *ca, CmSlice name_constraints)
 {
 	CmCertificate cert;
 	CmStatus	st = CM_STATUS_INIT;
@@ -155,7 +179,7 @@ fill_private(CmIssuer *issuer, const CmCaRow *ca)
 	issuer->not_before = cert.not_before;
 	issuer->not_after = cert.not_after;
 	issuer->path_length = cert.path_length;
-	issuer->name_constraints = name_constraints_of(&cert);
+	issuer->name_constraints = cm_slice_copy(name_constraints);
 	config = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), 65536, &st);
 	if (config == NULL)
 		cm_throw(&st, NULL);
@@ -179,6 +203,7 @@ load_issuer(int64 ca_id, const CmCaIssuer *other)
 	CmIssuer   *issuer;
 	uint64		now = generation + (uint64) cm_guc_generation();	/* both only grow; another master key closes the keys too */
 	MemoryContext context;
+	CmSlice		constraints = {0};
 	MemoryContext old;
 
 	cm_owner_enter(&scope);
@@ -191,6 +216,8 @@ load_issuer(int64 ca_id, const CmCaIssuer *other)
 		ca->certificate_revoked = other->revoked;
 	}
 	check_usable(ca, ca_id);
+	if (strcmp(ca->type, "private") == 0)
+		constraints = name_constraints_of(ca->certificate_id);
 
 	/* A child of the caller's context until it is whole: an error then leaves nothing behind. */
 	context = AllocSetContextCreate(CurrentMemoryContext, "certmgr issuer", ALLOCSET_SMALL_SIZES);
@@ -202,7 +229,7 @@ load_issuer(int64 ca_id, const CmCaIssuer *other)
 	issuer->name = pstrdup(ca->name);
 	issuer->external = strcmp(ca->type, "private") != 0;
 	if (!issuer->external)
-		fill_private(issuer, ca);
+		fill_private(issuer, ca, constraints);
 	MemoryContextSwitchTo(old);
 	cm_owner_leave(&scope);
 	return issuer;

@@ -25,7 +25,7 @@ typedef struct CmIssuer
 	int64		not_before;		/* Unix time */
 	int64		not_after;
 	int			path_length;	/* -1: none */
-	CmSlice		name_constraints;	/* content of its NameConstraints; empty: none */
+	CmSlice		name_constraints;	/* NameConstraints of its certificate and of all above, one after the other; empty: none */
 	char	   *ca_issuers_url;
 	char	   *ocsp_url;
 	char	   *crl_url;

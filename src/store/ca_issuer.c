@@ -101,6 +101,28 @@ cm_issuer_links(int64 certificate_id, int *count)
 	return links;
 }
 
+CmSlice *
+cm_ca_issuer_path(int64 certificate_id, int *count)
+{
+	/* UNION and not UNION ALL: it ends though CAs cross-signed each other. */
+	static CmQuery select = {
+		"WITH RECURSIVE up (id) AS (SELECT $1 UNION SELECT c.issuer_id FROM up JOIN certmgr.certificate c ON c.id = up.id WHERE c.issuer_id IS NOT NULL)"
+		" SELECT b.der, b.chain FROM up JOIN certmgr.certificate_body b ON b.certificate_id = up.id WHERE b.der IS NOT NULL",
+		1, {INT8OID}
+	};
+	CmRows		rows = cm_query_latest(&select, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
+	CmSlice    *ders = palloc(sizeof(CmSlice) * Max(rows.count, 1) * 2);
+
+	*count = 0;
+	for (int i = 0; i < rows.count; i++)
+	{
+		ders[(*count)++] = cm_rows_slice(&rows, i, 0);
+		if (!cm_rows_null(&rows, i, 1))
+			ders[(*count)++] = cm_rows_slice(&rows, i, 1);
+	}
+	return ders;
+}
+
 void
 cm_ca_certificate_claim(int64 certificate_id, int64 issuing_ca, int64 issuer_id)
 {

@@ -38,6 +38,8 @@ extern CmCaIssuer *cm_ca_issuers(int *count);
 extern void cm_ca_issuer_set_chain(int64 ca_id, int64 key_id, CmSlice chain);	/* empty: none */
 /* The certificate and what else certifies the same key: the best first (said by an administrator, active, a root, the longest). */
 extern CmIssuerLink *cm_issuer_links(int64 certificate_id, int *count);
+/* palloc'ed: the certificate and those above it, up to a root, by which each was issued, DER; those that came along from elsewhere, too. As of now, for caches. */
+extern CmSlice *cm_ca_issuer_path(int64 certificate_id, int *count);
 /* It is in the inventory already: from now on as a CA's own, with its issuer when there was none. */
 extern void cm_ca_certificate_claim(int64 certificate_id, int64 issuing_ca, int64 issuer_id);
 /* The CA that issued a certificate; 0: elsewhere. */

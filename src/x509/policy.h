@@ -42,7 +42,7 @@ typedef struct CmPolicy
 	bool		must_staple;
 	bool		no_rev_avail;
 	bool		ext_key_usage_critical;
-	CmSlice		issuer_constraints; /* content of the issuer's NameConstraints, which the names must keep to; empty: none */
+	CmSlice		issuer_constraints; /* NameConstraints of all issuers, whole, one after the other, each of which the names must keep to; empty: none */
 	const struct CmTemplate *template;	/* rules that it must keep besides; NULL: none */
 	bool		foreign;		/* certificate of an external CA: extensions such as SCTs, certificatePolicies and unknown ones that are not critical are accepted */
 } CmPolicy;

@@ -183,12 +183,20 @@ bool
 cm_policy_check_constraints(const CmPolicyCheck *check)
 {
 	CmStatus	inner = CM_STATUS_INIT;
+	CmSlice		rest = check->policy->issuer_constraints;
+	CmDer		one;
 
-	if (cm_constraints_allow(check->policy->issuer_constraints, check->cert.subject, cm_slice(check->sans.data, check->sans.len), &inner))
-		return true;
-	if (inner.code == CM_MEMORY)
-		return cm_fail(check->st, CM_MEMORY, "out of memory");
-	return cm_policy_deny(check, "%s", inner.detail[0] != '\0' ? inner.detail : "The name constraints of the issuer are malformed.");
+	while (rest.len > 0)
+	{
+		if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &one))
+			return cm_policy_deny(check, "The name constraints of an issuer are malformed.");
+		if (cm_constraints_allow(one.content, check->cert.subject, cm_slice(check->sans.data, check->sans.len), &inner))
+			continue;
+		if (inner.code == CM_MEMORY)
+			return cm_fail(check->st, CM_MEMORY, "out of memory");
+		return cm_policy_deny(check, "%s", inner.detail[0] != '\0' ? inner.detail : "The name constraints of an issuer are malformed.");
+	}
+	return true;
 }
 
 /* RFC 5280 says of these when they are critical; for certificates that we make it is a must. */

@@ -444,6 +444,7 @@ test_special(void **state)
 	CmBuf		policies;
 	CmBuf		subtrees;
 	CmBuf		nc;
+	CmBuf		path;
 
 	(void) state;
 	cm_buf_init(&policies, 0);
@@ -480,13 +481,20 @@ test_special(void **state)
 	FINE((AS_CA(tbs, p), tbs.name_constraints = of(&nc), p.name_constraints = of(&nc)));
 	WITH_POLICY((AS_CA(tbs, p), tbs.name_constraints = of(&nc)), "name constraints");
 	WITH_POLICY((AS_CA(tbs, p), p.name_constraints = of(&nc)), "name constraints");
-	FINE(p.issuer_constraints = of(&nc));
+	cm_buf_init(&path, 0);
+	cm_der_put_slice(&path, CM_DER_SEQUENCE, of(&nc));
+	FINE(p.issuer_constraints = of(&path));
 	cm_buf_reset(&subtrees);
 	cm_buf_reset(&nc);
 	assert_good(cm_constraint_parse("IP:10.0.0.0/8", &subtrees, &st), &st);
 	cm_constraints_put(of(&subtrees), cm_slice(NULL, 0), &nc);
-	WITH_POLICY(p.issuer_constraints = of(&nc), "Name \"IP:192.0.2.1\" is not below any");
-	WITH_POLICY(p.issuer_constraints = cm_slice("\x30\x00", 2), "malformed");
+	/* what the second issuer of a path says counts, too */
+	cm_der_put_slice(&path, CM_DER_SEQUENCE, of(&nc));
+	WITH_POLICY(p.issuer_constraints = of(&path), "Name \"IP:192.0.2.1\" is not below any");
+	WITH_POLICY(p.issuer_constraints = cm_slice("\x30\x02\x30\x00", 4), "malformed");
+	WITH_POLICY(p.issuer_constraints = cm_slice("\x30\x02\x30", 3), "malformed");
+	WITH_POLICY(p.issuer_constraints = cm_slice("\x04\x00", 2), "malformed");
+	cm_buf_free(&path);
 	cm_buf_free(&policies);
 	cm_buf_free(&subtrees);
 	cm_buf_free(&nc);
