@@ -79,7 +79,7 @@ rival_orders=3
 lego_order() {
 	RFC2136_NAMESERVER=$DNS_SERVER RFC2136_TSIG_ALGORITHM=hmac-sha256. RFC2136_TSIG_KEY=$TSIG_KEY RFC2136_TSIG_SECRET=$TSIG_SECRET RFC2136_POLLING_INTERVAL=1 \
 		LEGO_CA_CERTIFICATES=$ACME_TLS_CA "$lego" --accept-tos --email bench@example.test --server "$ACME_DIRECTORY" --path "$CM_TMP/lego/$1" --dns rfc2136 \
-		--dns.resolvers "$DNS_SERVER" --domains "lego$1-$2.example.test" run
+		--dns.disable-cp --domains "lego$1-$2.example.test" run
 }
 certbot_order() {
 	REQUESTS_CA_BUNDLE=$ACME_TLS_CA "$certbot" certonly -n --agree-tos -m bench@example.test --server "$ACME_DIRECTORY" --config-dir "$CM_TMP/certbot/$1" \

@@ -44,3 +44,6 @@ figure unsigned_certificates "$(sql -At -c "SELECT count(*) FROM certmgr.certifi
 
 # The ACME client, on a cluster of its own.
 BENCH_BUILT=1 "$CM_ROOT/test/bench/acme.sh"
+
+# Issuing among ten thousand certificates and among ten million, on a cluster of its own.
+BENCH_BUILT=1 "$CM_ROOT/test/bench/size.sh"
