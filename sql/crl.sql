@@ -1,6 +1,8 @@
 -- CRLs. The worker may sign one at any time: only what holds then too is shown.
 SET client_min_messages = warning;
 SELECT certmgr.create_root_ca('crl root', 'CN=CRL Root', crl_lifetime => '3 days') IS NOT NULL AS made;
+-- Not while a snapshot of REPEATABLE READ is held below: that it would be signed by two at once is a serialization failure.
+SELECT certmgr.alter_crl('crl root', delay => '1 day');
 SELECT certmgr.create_subscriber('crl web', 'crl root', sans => '{crl.example.com}') IS NOT NULL AS made;
 CREATE ROLE crl_requester;
 GRANT certmgr_requester TO crl_requester;
