@@ -148,7 +148,17 @@ GRANT certmgr_admin TO tpl_other;
 SET ROLE tpl_other;
 SELECT certmgr.alter_template('tpl fn', check_function => 'public.tpl_check(jsonb)');
 RESET ROLE;
+-- what a changed function would refuse now
+CREATE OR REPLACE FUNCTION public.tpl_check(request jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	IF request->>'ca' = 'tpl root' THEN RETURN format('%s by %s, %s, csr %s: not any more.', request->>'subject', request->>'ca', request->'usages', request->'csr'); END IF;
+	RETURN NULL;
+END $$;
+SELECT subject, rule, detail FROM certmgr.policy_impact('tpl fn');
+CREATE OR REPLACE FUNCTION public.tpl_check(request jsonb) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken as %', current_user; END $$;
+SELECT subject, rule, detail FROM certmgr.policy_impact('tpl fn');
 SELECT certmgr.alter_template('tpl fn', check_function => 0);
+SELECT count(*) FROM certmgr.policy_impact('tpl fn');
 SELECT check_function IS NULL AS gone FROM certmgr.template WHERE name = 'tpl fn';
 SELECT certmgr.issue_from('tpl root', 'CN=boom', template => 'tpl fn') IS NOT NULL AS issued;
 

@@ -33,4 +33,4 @@ COMMENT ON FUNCTION certmgr.explain_request(text, text, text, text, text[], text
 CREATE FUNCTION certmgr.policy_impact(template text, OUT certificate bigint, OUT subscriber text, OUT subject text, OUT not_after timestamptz, OUT rule text, OUT detail text)
 	RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_policy_impact';
 COMMENT ON FUNCTION certmgr.policy_impact(text) IS
-	'live certificates that would be refused if they were asked for now, with each rule they break (the check function is not asked): what a change of the template means';
+	'live certificates that would be refused if they were asked for now, with each rule they break, and what the check function says (rule check_function): what a change of the template means';

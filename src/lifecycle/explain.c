@@ -254,6 +254,36 @@ report_impact(void *arg, const char *rule, bool kept, const char *detail)
 	return true;
 }
 
+typedef struct Question
+{
+	const CmTemplateEntry *t;
+	const char *request;
+	char	   *answer;
+} Question;
+
+static void
+put_question(void *arg)
+{
+	Question   *question = arg;
+
+	question->answer = cm_template_ask(question->t, question->request);
+}
+
+/* The check function; its error is an answer, too. */
+static void
+ask_again(const CmTemplateEntry *t, const CmTemplateUse *use, CmImpactRow row, void *arg)
+{
+	Question	question = {t, use->request, NULL};
+	char		message[MESSAGE_MAX];
+
+	if (t->check_function == NULL)
+		return;
+	if (!cm_tx_try(put_question, &question, message, sizeof(message)))
+		row(arg, use, "check_function", message);
+	else if (question.answer != NULL)
+		row(arg, use, "check_function", question.answer);
+}
+
 static void
 judge(const CmTemplateEntry *t, const CmTemplateUse *use, CmImpactRow row, void *arg)
 {
@@ -274,6 +304,7 @@ judge(const CmTemplateEntry *t, const CmTemplateUse *use, CmImpactRow row, void 
 	(void) cm_template_check(&t->rules, &what, false, report_impact, &impact);
 	if (use->external && t->refuse_external)
 		(void) cm_template_check_choices(&t->rules, &what, report_impact, &impact);
+	ask_again(t, use, row, arg);
 }
 
 void

@@ -172,11 +172,14 @@ cm_template_uses(int64 id, int64 above, int *count)
 {
 	/* A subscriber's template of today decides, not the one that the certificate was issued by. */
 	static CmQuery query = {
-		"SELECT c.id, s.name, c.subject, c.not_after, b.der, c.source = 'imported' OR a.type <> 'private' FROM certmgr.certificate c"
+		"SELECT c.id, s.name, c.subject, c.not_after, b.der, c.source = 'imported' OR a.type <> 'private',"
+		" pg_catalog.jsonb_build_object('template', t.name, 'ca', a.name, 'subscriber', s.name, 'requested_by', c.requested_by, 'subject', c.subject, 'sans', c.sans,"
+		" 'usages', c.usages, 'key_algorithm', c.key_algorithm, 'not_before', c.not_before::text, 'not_after', c.not_after::text, 'csr', b.csr IS NOT NULL,"
+		" 'renewed_from', c.renewed_from)::text FROM certmgr.template t CROSS JOIN certmgr.certificate c"
 		" JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
 		" LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id"
 		" LEFT JOIN certmgr.ca a ON a.id = c.ca_id"
-		" WHERE c.id > $2 AND CASE WHEN s.id IS NULL THEN c.template_id ELSE s.template_id END = $1"
+		" WHERE t.id = $1 AND c.id > $2 AND CASE WHEN s.id IS NULL THEN c.template_id ELSE s.template_id END = $1"
 		" AND c.state = 'issued' AND c.source IN ('issued', 'imported') AND c.not_after > pg_catalog.now() AND b.der IS NOT NULL ORDER BY c.id LIMIT 500",
 		2, {INT8OID, INT8OID}
 	};
@@ -192,6 +195,7 @@ cm_template_uses(int64 id, int64 above, int *count)
 		uses[i].not_after = cm_rows_time(&rows, i, 3, DT_NOEND);
 		uses[i].der = cm_rows_slice(&rows, i, 4);
 		uses[i].external = cm_rows_bool(&rows, i, 5);
+		uses[i].request = cm_rows_text(&rows, i, 6);
 	}
 	return uses;
 }

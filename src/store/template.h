@@ -74,6 +74,7 @@ typedef struct CmTemplateUse
 	TimestampTz not_after;
 	CmSlice		der;
 	bool		external;
+	char	   *request;		/* what its check function is asked, JSON */
 } CmTemplateUse;
 
 /* Live certificates above an id whose renewal would go by the template, in the order of their ids; *count of them, at most some hundred. */

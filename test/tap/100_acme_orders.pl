@@ -120,7 +120,7 @@ sql(q{SELECT certmgr.alter_acme_ca('pebble', profile_policy => 'required', quirk
 my $unknown = order('pebble', 'failed', 'unknown.example.test');
 like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $unknown"), qr/knows no profiles/, 'a required profile that the CA cannot have is not asked for');
 is(sql("SELECT count(*) FROM certmgr.acme_exchange e JOIN certmgr.acme_order o ON o.id = e.order_id WHERE o.certificate_id = $unknown"), '0', 'no request was sent');
-sql(q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{}')});
+sql(q{SELECT certmgr.alter_acme_ca('pebble', quirks => '{"profiles": null}')});
 
 # ---- renewal information ----
 sql("SELECT certmgr.create_subscriber('ari', 'pebble', sans => '{ari.example.test}')");
