@@ -100,13 +100,13 @@ read_credential(const CmJson *config, CmSlice secret, CmDns01Api *api, CmStatus 
 
 	if (!cm_dns01_text(config, "email", &email, st))
 		return false;
+	if (email == NULL && secret.len > 7 && memcmp(secret.data, "Bearer ", 7) == 0)
+		return cm_fail(st, CM_INVALID, "the API token must be given without \"Bearer\"");
 	if (!cm_dns01_api_secret(&secret, email != NULL ? "Cloudflare's Global API Key" : "Cloudflare's API token", st))
 		return false;
 	if (email != NULL)
 		return cm_dns01_api_header(api, "X-Auth-Email", cm_slice(email, strlen(email)), st) &&
 			cm_dns01_api_header(api, "X-Auth-Key", secret, st);
-	if (secret.len > 7 && memcmp(secret.data, "Bearer ", 7) == 0)
-		return cm_fail(st, CM_INVALID, "the API token must be given without \"Bearer\"");
 	cm_buf_init_secret(&line, 8192);
 	cm_buf_append_str(&line, "Bearer ");
 	cm_buf_append(&line, secret.data, secret.len);

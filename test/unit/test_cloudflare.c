@@ -36,7 +36,7 @@ test_check(void **state)
 	assert_string_equal(dns01_check("cloudflare", "{}", ""), "Cloudflare's API token is missing: give it as the provider's secret");
 	assert_string_equal(dns01_check("cloudflare", "{\"email\": \"a@b\"}", ""), "Cloudflare's Global API Key is missing: give it as the provider's secret");
 	assert_string_equal(dns01_check("cloudflare", "{}", "to\nken"), "Cloudflare's API token has a character at position 3 that is no printable ASCII");
-	assert_string_equal(dns01_check("cloudflare", "{}", "Bearer abc"), "Cloudflare's API token has a character at position 7 that is no printable ASCII");
+	assert_string_equal(dns01_check("cloudflare", "{}", "Bearer abc"), "the API token must be given without \"Bearer\"");
 	assert_string_equal(dns01_check("cloudflare", "{\"zone_id\": \"" Z "\"}", "t"), "\"zone\" and \"zone_id\" go together");
 	assert_string_equal(dns01_check("cloudflare", "{\"zone\": \"a.example\", \"zone_id\": \"../x\"}", "t"), "the zone id of \"a.example\" is not one");
 	assert_string_equal(dns01_check("cloudflare", "{\"zones\": []}", "t"), "\"zones\" must be an object of zone names and their ids");
