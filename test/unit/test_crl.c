@@ -235,30 +235,35 @@ test_refused(void **state)
 	make_ca(&other, CM_KEY_ED25519, "CN=CRL CA", NULL);
 	crl = begin(&ca);
 	assert_false(add(&crl, cm_slice(high, 20), FIXTURE_START, 1, &st));
+	assert_string_equal(st.reason, "serial number of a revoked certificate is not valid");
 	assert_false(add(&crl, cm_slice(zeros, 4), FIXTURE_START, 1, &st));
 	assert_false(add(&crl, cm_slice(longer, 21), FIXTURE_START, 1, &st));
 	assert_false(add(&crl, cm_slice(NULL, 0), FIXTURE_START, 1, &st));
+	assert_string_equal(st.reason, "serial number of a revoked certificate is not valid");
 	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, 7, &st));
+	assert_string_equal(st.reason, "7 is not a revocation reason");
 	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, 8, &st));
 	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, 11, &st));
 	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, -1, &st));
+	assert_false(add(&crl, cm_slice("\x01", 1), INT64_C(-631152001), 1, &st));
+	assert_string_equal(st.reason, "time of a revocation lies outside the years 1950 to 9999");
 	assert_int_equal(crl.count, 0);
 	assert_int_equal(crl.list.len, crl.head);
 
 	cm_buf_init(&der, 0);
-#define BAD(change, expected) \
+#define BAD(change, expected, message) \
 	do { CmCrl bad = crl; change; assert_false(cm_crl_finish(&bad, ca.key, &der, &st)); \
-		assert_int_equal(st.code, expected); assert_int_equal(der.len, 0); } while (0)
-	BAD(bad.issuer = cm_slice("\x30\x00", 2), CM_INVALID);
-	BAD(bad.issuer.len--, CM_INVALID);
-	BAD(bad.authority_key_id.len = 0, CM_INVALID);
-	BAD(bad.next_update = bad.this_update, CM_INVALID);
-	BAD(bad.next_update = INT64_C(253402300800), CM_INVALID);
-	BAD(bad.distribution_point = cm_slice("\x86\x05", 2), CM_INVALID);
-	BAD(bad.freshest = cm_slice("\x30\x00", 2), CM_INVALID);
-	BAD((bad.delta = true, bad.base_number = bad.number + 1), CM_INVALID);
-	BAD(bad.issuer_alg = CM_KEY_OTHER, CM_UNSUPPORTED);
-	BAD(bad.issuer_alg = CM_KEY_ED25519, CM_MISMATCH);
+		assert_int_equal(st.code, expected); assert_string_equal(st.reason, message); assert_int_equal(der.len, 0); } while (0)
+	BAD(bad.issuer = cm_slice("\x30\x00", 2), CM_INVALID, "issuer is not a distinguished name");
+	BAD(bad.issuer.len--, CM_INVALID, "issuer is not a distinguished name");
+	BAD(bad.authority_key_id.len = 0, CM_INVALID, "CRL needs the key identifier of its issuer, 1 to 64 octets");
+	BAD(bad.next_update = bad.this_update, CM_INVALID, "CRL would end before it begins");
+	BAD(bad.next_update = INT64_C(253402300800), CM_INVALID, "times of the CRL lie outside the years 1950 to 9999");
+	BAD(bad.distribution_point = cm_slice("\x86\x05", 2), CM_INVALID, "distribution point of a CRL is not made of GeneralNames");
+	BAD(bad.freshest = cm_slice("\x30\x00", 2), CM_INVALID, "distribution point of a CRL is not made of GeneralNames");
+	BAD((bad.delta = true, bad.base_number = bad.number + 1), CM_INVALID, "delta CRL would be older than its base");
+	BAD(bad.issuer_alg = CM_KEY_OTHER, CM_UNSUPPORTED, "issuer's key algorithm cannot sign CRLs");
+	BAD(bad.issuer_alg = CM_KEY_ED25519, CM_MISMATCH, "CRL names another signature algorithm than the issuer's key has");
 #undef BAD
 	assert_false(cm_crl_finish(&crl, other.key, &der, &st));
 	assert_int_equal(st.code, CM_MISMATCH);

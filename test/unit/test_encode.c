@@ -243,12 +243,14 @@ pem_refuses(void **state)
 	rest = cm_slice("-----BEGIN ABCD-----\nZm9v\n-----END ABCD-----\n", 45);
 	assert_false(cm_pem_next(&rest, small, sizeof(small), &der, &st));
 	assert_int_equal(st.code, CM_LIMIT);
+	assert_string_equal(st.reason, "PEM label is longer than 3 characters");
 	assert_int_equal(rest.len, 45);
 	cm_buf_free(&der);
 
 	cm_buf_init(&der, 2);
 	assert_false(cm_pem_next(&rest, label, sizeof(label), &der, &st));
 	assert_int_equal(st.code, CM_LIMIT);
+	assert_string_equal(st.reason, "PEM block \"ABCD\" is too large");
 	cm_buf_reset(&der);
 	assert_false(cm_pem_encode(&der, "", "x", 1));
 	cm_buf_free(&der);

@@ -233,7 +233,9 @@ round_trip(void **state)
 		assert_false(cm_key_private_bytes(public_key, &private_bytes, &st));
 		assert_false(cm_key_pkcs8_pem(public_key, &private_bytes, &st));
 		assert_false(cm_sign(public_key, MESSAGE, &signature, &st));
+		assert_string_equal(st.reason, "key has no private part");
 		assert_false(cm_key_private_bytes(keys[i], &again, &st));
+		assert_string_equal(st.reason, "private key needs a buffer that is wiped");
 		assert_false(cm_key_pkcs8_pem(keys[i], &again, &st));
 		assert_int_equal(ERR_peek_error(), 0);
 		cm_key_free(derived);
@@ -268,6 +270,7 @@ signatures_of_others(void **state)
 		assert_true(cm_verify(keys[i], MESSAGE, slice_of(&signature), &st));
 		assert_false(cm_verify(keys[i], cm_slice("to be Signed", 12), slice_of(&signature), &st));
 		assert_int_equal(st.code, CM_MISMATCH);
+		assert_string_equal(st.reason, "signature is not of this key");
 		for (n = 0; n < signature.len; n += n < 8 ? 1 : 13)
 		{
 			assert_false(cm_verify(keys[i], MESSAGE, cm_slice(signature.data, n), &st));
@@ -306,6 +309,7 @@ halves_that_do_not_match(void **state)
 		get_spki(keys[(i + 1) % ALG_COUNT], &spki);
 		assert_false(cm_key_from_private(algs[i], slice_of(&private_bytes), slice_of(&spki), &key, &st));
 		assert_int_equal(st.code, CM_MISMATCH);
+		assert_string_equal(st.reason, "private key does not belong to the public key");
 		assert_null(key);
 		cm_buf_free(&spki);
 		if (algs[i] != CM_KEY_RSA_2048)
@@ -323,6 +327,7 @@ halves_that_do_not_match(void **state)
 		{
 			assert_false(cm_key_from_private(CM_KEY_RSA_3072, slice_of(&private_bytes), no_bytes(), &key, &st));
 			assert_int_equal(st.code, CM_MISMATCH);
+			assert_string_equal(st.reason, "private key is not of algorithm \"RSA-3072\"");
 			/* A private exponent and CRT part that are not of this modulus. */
 			private_bytes.data[private_bytes.len - 3] ^= 1;
 			private_bytes.data[600] ^= 1;
@@ -350,6 +355,7 @@ scalars_out_of_range(void **state)
 	(void) state;
 	assert_false(cm_key_from_private(CM_KEY_EC_P256, cm_slice(zeros, 32), no_bytes(), &key, &st));
 	assert_int_equal(st.code, CM_INVALID);
+	assert_string_equal(st.reason, "private key is out of the range of EC-P256");
 	cm_buf_init_secret(&bytes, 0);
 	assert_true(cm_hex_decode(&bytes, order, 64));
 	assert_false(cm_key_from_private(CM_KEY_EC_P256, slice_of(&bytes), no_bytes(), &key, &st));
@@ -368,8 +374,10 @@ scalars_out_of_range(void **state)
 	cm_buf_free(&bytes);
 	assert_false(cm_key_from_private(CM_KEY_OTHER, cm_slice(zeros, 32), no_bytes(), &key, &st));
 	assert_int_equal(st.code, CM_UNSUPPORTED);
+	assert_non_null(strstr(st.reason, "no private key of algorithm"));
 	assert_false(cm_key_generate(CM_KEY_NONE, &key, &st));
 	assert_int_equal(st.code, CM_UNSUPPORTED);
+	assert_non_null(strstr(st.reason, "no key can be made for algorithm"));
 }
 
 /* On an exact heap copy, so that the sanitizer sees a byte too far. */

@@ -155,6 +155,7 @@ needs_its_master_key(void **state)
 	cm_buf_init_secret(&plain, 0);
 	assert_false(cm_unseal(slice_of(&sealed), &place, &plain, &st));
 	assert_int_equal(st.code, CM_SEALED);
+	assert_string_equal(st.reason, "secret is sealed under another master key");
 	cm_buf_init(&again, 0);
 	cm_hex_encode(&again, id_a, 8);
 	assert_non_null(strstr(st.detail, cm_buf_cstr(&again)));
@@ -175,9 +176,11 @@ needs_its_master_key(void **state)
 	cm_buf_reset(&again);
 	assert_false(cm_seal(cm_slice("x", 1), &place, &again, &st));
 	assert_int_equal(st.code, CM_SEALED);
+	assert_string_equal(st.reason, "there is no master key");
 	assert_int_equal(again.len, 0);
 	assert_false(cm_kek_set(zeros, &st));
 	assert_int_equal(st.code, CM_INVALID);
+	assert_string_equal(st.reason, "master key is all zeros");
 	assert_false(cm_kek_present());
 
 	assert_true(cm_kek_set(kek_a, &st));
@@ -213,11 +216,13 @@ limits(void **state)
 	cm_buf_reset(&sealed);
 	assert_false(cm_seal(cm_slice(secret, 1024 * 1024 + 1), &place, &sealed, &st));
 	assert_int_equal(st.code, CM_LIMIT);
+	assert_string_equal(st.reason, "secret is longer than 1048576 bytes");
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	place.table = name;
 	assert_false(cm_seal(cm_slice("x", 1), &place, &sealed, &st));
 	assert_int_equal(st.code, CM_INVALID);
+	assert_string_equal(st.reason, "place of a secret is not valid");
 	place.table = "";
 	assert_false(cm_seal(cm_slice("x", 1), &place, &sealed, &st));
 	name[255] = '\0';
@@ -229,6 +234,7 @@ limits(void **state)
 	cm_buf_init(&plain, 0);
 	assert_false(cm_unseal(slice_of(&sealed), &place, &plain, &st));
 	assert_int_equal(st.code, CM_INVALID);
+	assert_string_equal(st.reason, "secret needs a buffer that is wiped");
 	cm_buf_init_secret(&plain, 4);
 	place = usual();
 	cm_buf_reset(&sealed);
