@@ -28,9 +28,18 @@ SELECT p.oid, p.proname || '(' || pg_get_function_identity_arguments(p.oid) || '
   FROM pg_proc p WHERE p.pronamespace = 'certmgr'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype;
 -- a NULL gives NULL
 SELECT signature FROM functions WHERE proisstrict AND pronargs > 0 ORDER BY signature COLLATE "C";
--- a NULL is looked at
-SELECT CASE WHEN n = 0 THEN signature || E'\n    all: ' ELSE '    ' || proargnames[n] || ': ' END || pg_temp.call(oid, n)
-  FROM functions, generate_series(0, pronargs) n WHERE NOT proisstrict AND pronargs > 0 ORDER BY signature COLLATE "C", n;
+-- arguments that must not be NULL, and say so; the others have a default, take NULL for "as it is", or belong to the STRICT ones above
+CREATE TEMP TABLE called AS
+	SELECT split_part(signature, '(', 1) || '/' || pronargs AS function, n, CASE WHEN n > 0 THEN proargnames[n] END AS argument, pg_temp.call(oid, n) AS said
+	  FROM functions, generate_series(0, pronargs) n WHERE NOT proisstrict AND pronargs > 0;
+SELECT split_part(function, '/', 1) || ': ' || string_agg(DISTINCT argument, ', ' ORDER BY argument) FROM called
+ WHERE said = format('22004 "%s" must not be null', argument) GROUP BY function ORDER BY function COLLATE "C";
+-- NULL for all
+SELECT split_part(function, '/', 1) || ': ' || said FROM called WHERE n = 0 ORDER BY function COLLATE "C", said;
+-- those that did something although one was NULL
+SELECT split_part(function, '/', 1) || '(' || argument || '): ' || said FROM called WHERE said IN ('null', 'a result') AND n > 0 ORDER BY function COLLATE "C", n;
+-- never an internal error, never a word about another type or NULL of the server's own
+SELECT * FROM called WHERE said ~ '^(XX|42883|42804|23502|0B|F0|P0)' ORDER BY function, n;
 -- Whoever may run a function by a grant of somebody's is still asked who he is, or shown nothing that is not his. (Those that any requester
 -- may call, for what he owns or brings along, say here that there is no such thing.)
 BEGIN;
