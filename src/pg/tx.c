@@ -9,9 +9,12 @@
 #include "pg/caller.h"
 #include "pg/tx.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+
+volatile sig_atomic_t cm_tx_stop_requested = false;
 
 static MemoryContext outer_context;
 static CmOwnerScope scope;
@@ -23,15 +26,24 @@ cm_tx_in_procedure(bool procedure)
 	in_procedure = procedure;
 }
 
+/* A signal before this is found in the flag; one that finds us in a transaction ends it as die() does. */
+static void
+start_transaction(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (!cm_tx_stop_requested)
+		return;
+	CommitTransactionCommand();
+	proc_exit(0);
+}
+
 void
 cm_tx_begin(void)
 {
 	outer_context = CurrentMemoryContext;
 	if (!in_procedure)
-	{
-		SetCurrentStatementStartTimestamp();
-		StartTransactionCommand();
-	}
+		start_transaction();
 	/* As StartTransactionCommand() does: what a look or a turn leaves behind goes with its transaction, not with the CALL, which may last for days. */
 	MemoryContextSwitchTo(CurTransactionContext);
 	PushActiveSnapshot(GetTransactionSnapshot());

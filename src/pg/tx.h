@@ -7,6 +7,15 @@
 #ifndef CM_PG_TX_H
 #define CM_PG_TX_H
 
+#include <signal.h>
+
+/*
+ * Set by the worker's handler of SIGTERM: it begins no transaction any more,
+ * but leaves. Whoever wants it gone may hold locks that the next one would
+ * wait for, while it holds others.
+ */
+extern volatile sig_atomic_t cm_tx_stop_requested;
+
 /* Which of the two worlds: true inside a procedure that is connected to SPI as non-atomic. Must be set back, also after an ERROR. */
 extern void cm_tx_in_procedure(bool procedure);
 

@@ -34,6 +34,7 @@
 
 #include "pg/compat.h"
 #include "pg/guc.h"
+#include "pg/tx.h"
 #include "worker/engine.h"
 #include "worker/launcher.h"
 #include "worker/listener.h"
@@ -45,12 +46,12 @@
 #define BUSY_WAIT_MS			1000
 
 static CmWorkerStart start;		/* who we are */
-static volatile sig_atomic_t stop_requested = false;
 static volatile sig_atomic_t in_loop = false;
 static bool extension_in_doubt = false;
 
 /*
- * Between transactions the loop leaves by itself, quietly. In a transaction
+ * Between transactions the loop leaves by itself, quietly, and none is begun
+ * in the turn that is under way (cm_tx_begin). In a transaction
  * we may sit in a lock that the one who wants us gone holds: die() gets us
  * out of there, and so does a second signal. A signal that comes between a
  * look at the flag and the next wait leaves the latch set, and the wait
@@ -61,18 +62,18 @@ handle_sigterm(SIGNAL_ARGS)
 {
 	int			save_errno = errno;
 
-	if (in_loop && !stop_requested && !IsTransactionState())
+	if (in_loop && !cm_tx_stop_requested && !IsTransactionState())
 		SetLatch(MyLatch);
 	else
 		die(postgres_signal_arg);
-	stop_requested = true;
+	cm_tx_stop_requested = true;
 	errno = save_errno;
 }
 
 static void
 worker_exit(int code, Datum arg)
 {
-	cm_slot_exit(&start, code != 0 && !stop_requested);
+	cm_slot_exit(&start, code != 0 && !cm_tx_stop_requested);
 }
 
 /* DROP EXTENSION drops tables, so it cannot pass without this call. */
@@ -188,7 +189,7 @@ find_extension(void)
 			return;
 		leave(state, wakes, DT_NOEND);
 		CHECK_FOR_INTERRUPTS();
-		if (stop_requested)
+		if (cm_tx_stop_requested)
 			proc_exit(0);
 	}
 }
@@ -229,7 +230,7 @@ work(CmEngine *engine)
 		uint32		wakes_before = wakes;
 		TimestampTz now;
 
-		if (stop_requested)
+		if (cm_tx_stop_requested)
 			proc_exit(0);
 		wakes = cm_slot_wakes(start.slot);
 		if (!cm_guc_worker_enabled)
