@@ -8,6 +8,7 @@
  */
 #include "base/datetime.h"
 #include "dns01/aws.h"
+#include "dns01/grant_call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,7 @@ static int64_t clock_correction;
 
 typedef struct Call
 {
-	CmOp		op;
-	CmLoop	   *loop;
+	CmGrantCall base;
 	const CmAws *aws;
 	char	   *method;
 	char	   *path;
@@ -35,7 +35,6 @@ typedef struct Call
 	char	   *action;
 	bool		clock_tried;
 	bool		keys_tried;
-	CmGrantWait wait;
 	CmAwsDone	done;
 	void	   *arg;
 } Call;
@@ -254,8 +253,10 @@ cm_aws_clock_corrected(const CmHttpResponse *response, const CmAwsAnswer *answer
 /* ---- calls ---- */
 
 static void
-call_free(Call *call)
+call_free(CmGrantCall *base)
 {
+	Call	   *call = (Call *) base;
+
 	free(call->method);
 	free(call->path);
 	free(call->body);
@@ -264,32 +265,23 @@ call_free(Call *call)
 }
 
 static void
-drop(CmOp *op)
+tell(CmGrantCall *base, void *answer)
 {
-	cm_op_end(op);
-	call_free((Call *) op);
-}
+	Call	   *call = (Call *) base;
 
-static void
-finish(Call *call, CmAwsAnswer *answer)
-{
-	cm_op_end(&call->op);
 	call->done(answer, call->arg);
-	call_free(call);
 }
 
 static void
-fail(Call *call, const CmStatus *st)
+tell_failed(CmGrantCall *base, const CmStatus *st)
 {
 	CmAwsAnswer answer;
 
 	memset(&answer, 0, sizeof(answer));
 	answer.retry_after = -1;
 	answer.status = *st;
-	finish(call, &answer);
+	tell(base, &answer);
 }
-
-static bool begin(Call *call, CmStatus *st);
 
 static void
 on_response(CmHttpResponse *response, void *arg)
@@ -305,67 +297,40 @@ on_response(CmHttpResponse *response, void *arg)
 		again = call->clock_tried = true;
 	else if (!call->keys_tried && is_one_of(answer.code, expired) && cm_aws_credentials_forget(call->aws))
 		again = call->keys_tried = true;
-	if (again && begin(call, &st))
+	if (again && cm_grant_call_again(&call->base, &st))
 	{
 		cm_xml_free(xml);
 		return;
 	}
 	if (again)
 		answer.status = st;
-	finish(call, &answer);
+	cm_grant_call_finish(&call->base, &answer);
 	cm_xml_free(xml);
 }
 
-static bool
-send_call(Call *call, const CmGrant *grant, CmStatus *st)
+static CmGrantState
+get_keys(CmGrantCall *base, CmGrantWait *wait, CmGrant *out, CmStatus *st)
 {
+	return cm_aws_credentials(base->loop, ((Call *) base)->aws, wait, out, st);
+}
+
+static bool
+send_call(CmGrantCall *base, const CmGrant *grant, CmStatus *st)
+{
+	Call	   *call = (Call *) base;
 	CmAwsKeys	keys = {grant->text[0], grant->text[1], grant->text[2]};
 
-	return cm_aws_send(call->loop, call->aws, &keys, "route53", call->method, call->path, call->body, on_response, call, st);
-}
-
-static void
-on_grant(const CmGrant *grant, const CmStatus *st, void *arg)
-{
-	Call	   *call = arg;
-	CmStatus	own = CM_STATUS_INIT;
-
-	if (grant == NULL)
-		fail(call, st);
-	else if (!send_call(call, grant, &own))
-		fail(call, &own);
-}
-
-/* Gets keys and sends, or waits for them. */
-static bool
-begin(Call *call, CmStatus *st)
-{
-	CmGrant		grant;
-	bool		ok;
-
-	call->wait.fn = on_grant;
-	call->wait.arg = call;
-	switch (cm_aws_credentials(call->loop, call->aws, &call->wait, &grant, st))
-	{
-		case CM_GRANT_WAITS:
-			return true;
-		case CM_GRANT_READY:
-			ok = send_call(call, &grant, st);
-			cm_grant_free(&grant);
-			return ok;
-		default:
-			return false;
-	}
+	return cm_aws_send(base->loop, call->aws, &keys, "route53", call->method, call->path, call->body, on_response, call, st);
 }
 
 bool
 cm_aws_call(CmLoop *loop, const CmAws *aws, const CmAwsCall *what, CmAwsDone done, void *arg, CmStatus *st)
 {
+	static const CmGrantCallKind kind = {get_keys, send_call, tell, tell_failed, call_free};
 	Call	   *call = calloc(1, sizeof(Call));
 
 	if (call == NULL)
 		return cm_fail(st, CM_MEMORY, "out of memory");
-	call->loop = loop;
 	call->aws = aws;
 	call->done = done;
 	call->arg = arg;
@@ -373,13 +338,8 @@ cm_aws_call(CmLoop *loop, const CmAws *aws, const CmAwsCall *what, CmAwsDone don
 	call->path = strdup(what->path);
 	call->body = what->body != NULL ? strdup(what->body) : NULL;
 	call->action = strdup(what->action);
-	if (call->method == NULL || call->path == NULL || call->action == NULL || (what->body != NULL && call->body == NULL))
-		cm_fail(st, CM_MEMORY, "out of memory");
-	else if (begin(call, st))
-	{
-		cm_op_begin(&call->op, loop, drop);
-		return true;
-	}
-	call_free(call);
-	return false;
+	if (call->method != NULL && call->path != NULL && call->action != NULL && (what->body == NULL || call->body != NULL))
+		return cm_grant_call_start(&call->base, &kind, loop, st);
+	call_free(&call->base);
+	return cm_fail(st, CM_MEMORY, "out of memory");
 }

@@ -205,20 +205,6 @@ read_settings(const CmJson *config, CmSlice secret, Settings *s, CmStatus *st)
 		read_credentials(config, secret, s, st) && cm_dns01_check_propagation(config, st);
 }
 
-static bool
-check(const CmJson *config, CmSlice secret, CmStatus *st)
-{
-	Settings   *s = calloc(1, sizeof(Settings));
-	bool		ok;
-
-	if (s == NULL)
-		return cm_fail(st, CM_MEMORY, "out of memory");
-	ok = read_settings(config, secret, s, st);
-	settings_free(s);
-	free(s);
-	return ok;
-}
-
 /* ---- tasks ---- */
 
 static void
@@ -235,21 +221,22 @@ task_free(CmDns01Task *base)
 	free(task);
 }
 
+static bool
+read_task(CmDns01Task *base, const CmJson *config, CmSlice secret, CmStatus *st)
+{
+	return read_settings(config, secret, &((Task *) base)->settings, st);
+}
+
+static bool
+check(const CmJson *config, CmSlice secret, CmStatus *st)
+{
+	return cm_dns01_task_check(sizeof(Task), config, secret, read_task, task_free, st);
+}
+
 static Task *
 task_create(const CmDns01Call *call, CmStatus *st)
 {
-	Task	   *task = calloc(1, sizeof(Task));
-
-	if (task == NULL)
-	{
-		cm_fail(st, CM_MEMORY, "out of memory");
-		return NULL;
-	}
-	cm_dns01_task_init(&task->task, call, task_free);
-	if (read_settings(call->config, call->secret, &task->settings, st))
-		return task;
-	task_free(&task->task);
-	return NULL;
+	return cm_dns01_task_create(sizeof(Task), call, read_task, task_free, st);
 }
 
 /* path is behind the provider Microsoft.Network, without a query; or a whole URL. */

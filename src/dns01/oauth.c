@@ -10,6 +10,7 @@
 
 #include "base/host.h"
 #include "crypto/digest.h"
+#include "dns01/grant_call.h"
 #include "dns01/secret_map.h"
 
 #include <stdio.h>
@@ -39,13 +40,11 @@ typedef struct Fetch
 /* A call under way. */
 typedef struct Call
 {
-	CmOp		op;
-	CmLoop	   *loop;
+	CmGrantCall base;
 	const CmOauth *oauth;
 	CmDns01ApiRequest request;	/* its texts are copies */
 	char	   *headers[HEADERS_MAX];
 	bool		token_tried;
-	CmGrantWait wait;
 	CmDns01ApiDone done;
 	void	   *arg;
 } Call;
@@ -230,8 +229,9 @@ start(CmLoop *loop, CmGrantFetch *grant_fetch, void *arg, CmStatus *st)
 /* ---- calls ---- */
 
 static void
-call_free(Call *call)
+call_free(CmGrantCall *base)
 {
+	Call	   *call = (Call *) base;
 	int			i;
 
 	free((void *) (uintptr_t) call->request.method);
@@ -243,32 +243,23 @@ call_free(Call *call)
 }
 
 static void
-drop_call(CmOp *op)
+tell(CmGrantCall *base, void *answer)
 {
-	cm_op_end(op);
-	call_free((Call *) op);
-}
+	Call	   *call = (Call *) base;
 
-static void
-finish(Call *call, CmDns01ApiAnswer *answer)
-{
-	cm_op_end(&call->op);
 	call->done(answer, call->arg);
-	call_free(call);
 }
 
 static void
-fail(Call *call, const CmStatus *st)
+tell_failed(CmGrantCall *base, const CmStatus *st)
 {
 	CmDns01ApiAnswer answer;
 
 	memset(&answer, 0, sizeof(answer));
 	answer.status = *st;
 	answer.retry_after = answer.remaining = -1;
-	finish(call, &answer);
+	tell(base, &answer);
 }
-
-static bool begin(Call *call, CmStatus *st);
 
 static void
 on_answer(CmDns01ApiAnswer *answer, void *arg)
@@ -281,16 +272,25 @@ on_answer(CmDns01ApiAnswer *answer, void *arg)
 	{
 		call->token_tried = true;
 		cm_grant_forget(call->oauth->key);
-		if (!begin(call, &st))
-			fail(call, &st);
+		if (!cm_grant_call_again(&call->base, &st))
+			cm_grant_call_fail(&call->base, &st);
 		return;
 	}
-	finish(call, answer);
+	cm_grant_call_finish(&call->base, answer);
+}
+
+static CmGrantState
+get_token(CmGrantCall *base, CmGrantWait *wait, CmGrant *out, CmStatus *st)
+{
+	const CmOauth *oauth = ((Call *) base)->oauth;
+
+	return cm_grant_get(base->loop, oauth->key, start, (void *) (uintptr_t) oauth, wait, out, st);
 }
 
 static bool
-send_with(Call *call, const CmGrant *grant, CmStatus *st)
+send_with(CmGrantCall *base, const CmGrant *grant, CmStatus *st)
 {
+	Call	   *call = (Call *) base;
 	const char *headers[HEADERS_MAX + 2] = {NULL};
 	CmDns01ApiRequest request = call->request;
 	CmBuf		line;
@@ -302,42 +302,9 @@ send_with(Call *call, const CmGrant *grant, CmStatus *st)
 	headers[1] = call->headers[0];
 	headers[2] = call->headers[1];
 	request.headers = headers;
-	ok = cm_dns01_api_send(call->loop, &call->oauth->api, &request, on_answer, call, st);
+	ok = cm_dns01_api_send(base->loop, &call->oauth->api, &request, on_answer, call, st);
 	cm_buf_free(&line);
 	return ok;
-}
-
-static void
-on_grant(const CmGrant *grant, const CmStatus *st, void *arg)
-{
-	Call	   *call = arg;
-	CmStatus	own = CM_STATUS_INIT;
-
-	if (grant == NULL)
-		fail(call, st);
-	else if (!send_with(call, grant, &own))
-		fail(call, &own);
-}
-
-static bool
-begin(Call *call, CmStatus *st)
-{
-	CmGrant		grant;
-	bool		ok;
-
-	call->wait.fn = on_grant;
-	call->wait.arg = call;
-	switch (cm_grant_get(call->loop, call->oauth->key, start, (void *) (uintptr_t) call->oauth, &call->wait, &grant, st))
-	{
-		case CM_GRANT_WAITS:
-			return true;
-		case CM_GRANT_READY:
-			ok = send_with(call, &grant, st);
-			cm_grant_free(&grant);
-			return ok;
-		default:
-			return false;
-	}
 }
 
 static bool
@@ -362,21 +329,16 @@ copy_request(Call *call, const CmDns01ApiRequest *request)
 bool
 cm_oauth_send(CmLoop *loop, const CmOauth *oauth, const CmDns01ApiRequest *request, CmDns01ApiDone done, void *arg, CmStatus *st)
 {
+	static const CmGrantCallKind kind = {get_token, send_with, tell, tell_failed, call_free};
 	Call	   *call = calloc(1, sizeof(Call));
 
 	if (call == NULL)
 		return cm_fail(st, CM_MEMORY, "out of memory");
-	call->loop = loop;
 	call->oauth = oauth;
 	call->done = done;
 	call->arg = arg;
-	if (!copy_request(call, request))
-		cm_fail(st, CM_MEMORY, "out of memory");
-	else if (begin(call, st))
-	{
-		cm_op_begin(&call->op, loop, drop_call);
-		return true;
-	}
-	call_free(call);
-	return false;
+	if (copy_request(call, request))
+		return cm_grant_call_start(&call->base, &kind, loop, st);
+	call_free(&call->base);
+	return cm_fail(st, CM_MEMORY, "out of memory");
 }

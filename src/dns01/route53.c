@@ -50,20 +50,6 @@ read_settings(const CmJson *config, CmSlice secret, CmRoute53Settings *s, CmStat
 		cm_dns01_check_propagation(config, st);
 }
 
-static bool
-check(const CmJson *config, CmSlice secret, CmStatus *st)
-{
-	CmRoute53Settings *s = calloc(1, sizeof(CmRoute53Settings));
-	bool		ok;
-
-	if (s == NULL)
-		return cm_fail(st, CM_MEMORY, "out of memory");
-	ok = read_settings(config, secret, s, st);
-	cm_aws_free(&s->aws);
-	free(s);
-	return ok;
-}
-
 /* ---- tasks ---- */
 
 static void
@@ -76,21 +62,22 @@ task_free(CmDns01Task *base)
 	free(task);
 }
 
+static bool
+read_task(CmDns01Task *base, const CmJson *config, CmSlice secret, CmStatus *st)
+{
+	return read_settings(config, secret, &((CmRoute53Task *) base)->settings, st);
+}
+
+static bool
+check(const CmJson *config, CmSlice secret, CmStatus *st)
+{
+	return cm_dns01_task_check(sizeof(CmRoute53Task), config, secret, read_task, task_free, st);
+}
+
 static CmRoute53Task *
 task_create(const CmDns01Call *call, CmStatus *st)
 {
-	CmRoute53Task *task = calloc(1, sizeof(CmRoute53Task));
-
-	if (task == NULL)
-	{
-		cm_fail(st, CM_MEMORY, "out of memory");
-		return NULL;
-	}
-	cm_dns01_task_init(&task->task, call, task_free);
-	if (read_settings(call->config, call->secret, &task->settings, st))
-		return task;
-	task_free(&task->task);
-	return NULL;
+	return cm_dns01_task_create(sizeof(CmRoute53Task), call, read_task, task_free, st);
 }
 
 bool

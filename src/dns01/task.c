@@ -29,13 +29,42 @@ drop(CmOp *op)
 }
 
 void
-cm_dns01_task_init(CmDns01Task *task, const CmDns01Call *call, void (*free_task) (CmDns01Task *task))
+cm_dns01_task_init(CmDns01Task *task, const CmDns01Call *call, CmDns01TaskFree free_task)
 {
 	task->loop = call->loop;
 	task->done = call->done;
 	task->arg = call->arg;
 	task->free = free_task;
 	task->result.retry_after = -1;
+}
+
+void *
+cm_dns01_task_create(size_t size, const CmDns01Call *call, CmDns01TaskRead read, CmDns01TaskFree free_task, CmStatus *st)
+{
+	CmDns01Task *task = calloc(1, size);
+
+	if (task == NULL)
+	{
+		cm_fail(st, CM_MEMORY, "out of memory");
+		return NULL;
+	}
+	cm_dns01_task_init(task, call, free_task);
+	if (read(task, call->config, call->secret, st))
+		return task;
+	free_task(task);
+	return NULL;
+}
+
+bool
+cm_dns01_task_check(size_t size, const CmJson *config, CmSlice secret, CmDns01TaskRead read, CmDns01TaskFree free_task, CmStatus *st)
+{
+	CmDns01Call call = {.config = config, .secret = secret};
+	CmDns01Task *task = cm_dns01_task_create(size, &call, read, free_task, st);
+
+	if (task == NULL)
+		return false;
+	free_task(task);
+	return true;
 }
 
 void

@@ -22,7 +22,15 @@ typedef struct CmDns01Task
 	void		(*again) (struct CmDns01Task *task);	/* of cm_dns01_task_later */
 } CmDns01Task;
 
-extern void cm_dns01_task_init(CmDns01Task *task, const CmDns01Call *call, void (*free) (CmDns01Task *task));
+/* Reads a provider's configuration and credential into its task; may have done half of it when it fails. */
+typedef bool (*CmDns01TaskRead) (CmDns01Task *task, const CmJson *config, CmSlice secret, CmStatus *st);
+typedef void (*CmDns01TaskFree) (CmDns01Task *task);
+
+/* A task of so many bytes, zeroed, for a call. NULL and st for a bad configuration, and without memory. */
+extern void *cm_dns01_task_create(size_t size, const CmDns01Call *call, CmDns01TaskRead read, CmDns01TaskFree free, CmStatus *st);
+/* Would there be one with this configuration? */
+extern bool cm_dns01_task_check(size_t size, const CmJson *config, CmSlice secret, CmDns01TaskRead read, CmDns01TaskFree free, CmStatus *st);
+extern void cm_dns01_task_init(CmDns01Task *task, const CmDns01Call *call, CmDns01TaskFree free);
 /* The end of the function that starts a call. sent false: result.status says why, and is told from the loop. */
 extern bool cm_dns01_task_begin(CmDns01Task *task, bool sent, CmStatus *st);
 /* Tells the result and frees the task. From the loop only. */
