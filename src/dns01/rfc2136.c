@@ -5,6 +5,8 @@
  * check runs in backends, apply and find_zone in the database worker and in
  * CALL certmgr.work(); nothing is locked. What may fail: the configuration;
  * servers that do not answer (the next one is tried); an update that is refused.
+ * What several orders write to one zone at the same moment is one message; when
+ * the server refuses that, each of them asks alone.
  *
  * config: server, zone, key_name, key_algorithm, ttl, timeout; nameservers,
  * resolvers, propagation (propagation.c). secret: the TSIG secret in base64.
@@ -13,7 +15,7 @@
 
 #include "base/host.h"
 #include "dns01/api.h"
-#include "dns01/internal.h"
+#include "dns01/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,8 @@
 /* A challenge lives for minutes; a short TTL lets a retry see the new value soon. */
 #define DEFAULT_TTL 60
 #define DEFAULT_TIMEOUT_S 10
+/* Records of one message: some 6 KiB, which every server takes over TCP. */
+#define BATCH_RECORDS 64
 
 typedef struct Settings
 {
@@ -39,8 +43,7 @@ typedef struct Settings
 /* One apply or find_zone under way. */
 typedef struct Task
 {
-	CmOp		op;
-	CmLoop	   *loop;
+	CmDns01Task task;
 	Settings	settings;
 	int			server;			/* the one that is asked */
 	CmDnsUpdate *records;		/* apply: copies */
@@ -48,11 +51,20 @@ typedef struct Task
 	char		name[256];		/* find_zone: the name, lower case */
 	const char *suffix;			/* the part of it that is asked for */
 	char		referral[256];	/* a zone that the server gave away */
-	CmTimer    *timer;			/* a result that is there at once is told from the loop all the same */
-	CmDns01Result result;
-	CmDns01Done done;
-	void	   *arg;
+	struct Task *next;			/* of the same batch */
 } Task;
+
+/* Updates that go together. Until its timer fires others may join. */
+typedef struct Batch
+{
+	CmOp		op;
+	struct Batch *next;
+	CmTimer    *timer;
+	Task	   *tasks;
+	int			count;			/* records of all */
+} Batch;
+
+static Batch *batches;			/* of this process, that may be joined */
 
 /* ---- configuration ---- */
 
@@ -152,25 +164,12 @@ read_settings(const CmJson *config, CmSlice secret, Settings *s, CmStatus *st)
 	return cm_dns01_check_propagation(config, st);
 }
 
-static bool
-check(const CmJson *config, CmSlice secret, CmStatus *st)
-{
-	Settings   *s = calloc(1, sizeof(Settings));
-	bool		ok;
-
-	if (s == NULL)
-		return cm_fail(st, CM_MEMORY, "out of memory");
-	ok = read_settings(config, secret, s, st);
-	settings_free(s);
-	free(s);
-	return ok;
-}
-
 /* ---- tasks ---- */
 
 static void
-task_free(Task *task)
+task_free(CmDns01Task *base)
 {
+	Task	   *task = (Task *) base;
 	int			i;
 
 	for (i = 0; i < task->count; i++)
@@ -183,64 +182,38 @@ task_free(Task *task)
 	free(task);
 }
 
-/* The queries of the task are operations of their own and dropped as such. */
-static void
-drop(CmOp *op)
-{
-	cm_op_end(op);
-	task_free((Task *) op);
-}
-
 static void
 finish(Task *task)
 {
-	cm_op_end(&task->op);
-	task->done(&task->result, task->arg);
-	task_free(task);
+	cm_dns01_task_finish(&task->task);
 }
 
-static void
-on_timer(void *arg)
+static bool
+read_task(CmDns01Task *base, const CmJson *config, CmSlice secret, CmStatus *st)
 {
-	finish(arg);
+	return read_settings(config, secret, &((Task *) base)->settings, st);
+}
+
+static bool
+check(const CmJson *config, CmSlice secret, CmStatus *st)
+{
+	return cm_dns01_task_check(sizeof(Task), config, secret, read_task, task_free, st);
 }
 
 static Task *
 task_create(const CmDns01Call *call, CmStatus *st)
 {
-	Task	   *task = calloc(1, sizeof(Task));
-
-	if (task == NULL)
-	{
-		cm_fail(st, CM_MEMORY, "out of memory");
-		return NULL;
-	}
-	task->loop = call->loop;
-	task->done = call->done;
-	task->arg = call->arg;
-	task->result.retry_after = -1;
-	if (!read_settings(call->config, call->secret, &task->settings, st))
-	{
-		task_free(task);
-		return NULL;
-	}
-	return task;
+	return cm_dns01_task_create(sizeof(Task), call, read_task, task_free, st);
 }
 
 /* Begins the operation, or frees the task when the arguments were not good. What is known already (now) is told from the loop. */
 static bool
 task_begin(Task *task, bool good, bool now, CmStatus *st)
 {
-	if (good && now)
-	{
-		task->timer = cm_timer_start(task->loop, 0, on_timer, task);
-		good = task->timer != NULL || cm_fail(st, CM_MEMORY, "out of memory");
-	}
 	if (good)
-		cm_op_begin(&task->op, task->loop, drop);
-	else
-		task_free(task);
-	return good;
+		return cm_dns01_task_begin(&task->task, !now, st);
+	task_free(&task->task);
+	return false;
 }
 
 /* An answer that only another server could better: none came, or it cannot work now. */
@@ -251,7 +224,7 @@ try_next_server(Task *task, const CmStatus *st, int rcode)
 		return false;
 	if (task->server + 1 >= task->settings.nservers)
 		return false;
-	task->result.touched = task->result.touched || st->code == CM_NETWORK;
+	task->task.result.touched = task->task.result.touched || st->code == CM_NETWORK;
 	task->server++;
 	return true;
 }
@@ -272,7 +245,7 @@ send_update(Task *task, CmStatus *st)
 		const CmDns01Server *server = &s->servers[task->server];
 
 		memset(st, 0, sizeof(*st));
-		if (cm_dns_update(task->loop, &server->addr, server->len, task->result.zone, task->records, task->count, s->ttl,
+		if (cm_dns_update(task->task.loop, &server->addr, server->len, task->task.result.zone, task->records, task->count, s->ttl,
 						  s->key_name[0] != '\0' ? &tsig : NULL, s->timeout_ms, on_updated, task, st) != NULL)
 			return true;
 	} while (try_next_server(task, st, 0));
@@ -284,10 +257,177 @@ on_updated(CmDnsAnswer *answer, void *arg)
 {
 	Task	   *task = arg;
 
-	task->result.status = answer->status;
-	if (answer->status.code != CM_OK && try_next_server(task, &answer->status, answer->rcode) && send_update(task, &task->result.status))
+	task->task.result.status = answer->status;
+	if (answer->status.code != CM_OK && try_next_server(task, &answer->status, answer->rcode) && send_update(task, &task->task.result.status))
 		return;
 	finish(task);
+}
+
+static void
+send_alone(Task *task)
+{
+	task->server = 0;
+	if (!send_update(task, &task->task.result.status))
+		finish(task);
+}
+
+/* ---- batches: what is asked for at one moment, of one server and zone, is one message ---- */
+
+static bool
+same_settings(const Settings *a, const Settings *b)
+{
+	return a->nservers == b->nservers && a->ttl == b->ttl && a->timeout_ms == b->timeout_ms &&
+		memcmp(a->servers, b->servers, sizeof(a->servers[0]) * (size_t) a->nservers) == 0 &&
+		strcmp(a->key_name, b->key_name) == 0 && strcmp(a->key_algorithm, b->key_algorithm) == 0 &&
+		(a->secret == NULL ? b->secret == NULL : b->secret != NULL && strcmp(a->secret, b->secret) == 0);
+}
+
+static void
+unlink_batch(Batch *batch)
+{
+	Batch	  **b = &batches;
+
+	while (*b != NULL && *b != batch)
+		b = &(*b)->next;
+	if (*b != NULL)
+		*b = batch->next;
+}
+
+/* The tasks are operations of their own and go as such. */
+static void
+drop_batch(CmOp *op)
+{
+	cm_op_end(op);
+	unlink_batch((Batch *) op);
+	cm_timer_cancel(((Batch *) op)->timer);
+	free(op);
+}
+
+/* All are told the same, or (refused) each asks alone: one bad name must not spoil the others'. */
+static void
+end_batch(Batch *batch, const CmStatus *st)
+{
+	Task	   *task = batch->tasks;
+	bool		alone = st->code != CM_OK && st->code != CM_NETWORK;
+
+	cm_op_end(&batch->op);
+	free(batch);
+	while (task != NULL)
+	{
+		Task	   *next = task->next;
+
+		task->next = NULL;
+		if (alone)
+			send_alone(task);
+		else
+		{
+			task->task.result.status = *st;
+			finish(task);
+		}
+		task = next;
+	}
+}
+
+static void on_batch(CmDnsAnswer *answer, void *arg);
+
+/* To the server whose turn it is, or one behind it. */
+static bool
+send_batch(Batch *batch, CmStatus *st)
+{
+	Task	   *first = batch->tasks;
+	const Settings *s = &first->settings;
+	CmTsig		tsig = tsig_of(s);
+	CmDnsUpdate records[BATCH_RECORDS];
+	int			count = 0;
+
+	for (Task *task = first; task != NULL; task = task->next)
+	{
+		memcpy(&records[count], task->records, sizeof(CmDnsUpdate) * (size_t) task->count);
+		count += task->count;
+	}
+	do
+	{
+		const CmDns01Server *server = &s->servers[first->server];
+
+		memset(st, 0, sizeof(*st));
+		if (cm_dns_update(first->task.loop, &server->addr, server->len, first->task.result.zone, records, count, s->ttl,
+						  s->key_name[0] != '\0' ? &tsig : NULL, s->timeout_ms, on_batch, batch, st) != NULL)
+			return true;
+	} while (try_next_server(first, st, 0));
+	return false;
+}
+
+static void
+on_batch(CmDnsAnswer *answer, void *arg)
+{
+	Batch	   *batch = arg;
+	CmStatus	st = answer->status;
+
+	/* What went to a server that did not answer may be there, whatever the next one says. */
+	for (Task *task = batch->tasks; task != NULL; task = task->next)
+		task->task.result.touched = task->task.result.touched || st.code == CM_NETWORK;
+	if (st.code != CM_OK && try_next_server(batch->tasks, &answer->status, answer->rcode) && send_batch(batch, &st))
+		return;
+	end_batch(batch, &st);
+}
+
+static void
+on_batch_timer(void *arg)
+{
+	Batch	   *batch = arg;
+	CmStatus	st = CM_STATUS_INIT;
+
+	batch->timer = NULL;
+	unlink_batch(batch);
+	if (batch->tasks->next == NULL)
+	{
+		Task	   *task = batch->tasks;
+
+		cm_op_end(&batch->op);
+		free(batch);
+		send_alone(task);
+	}
+	else if (!send_batch(batch, &st))
+		end_batch(batch, &st);
+}
+
+static Batch *
+batch_for(const Task *task)
+{
+	Batch	   *batch = batches;
+
+	while (batch != NULL &&
+		   (batch->op.loop != task->task.loop || batch->count + task->count > BATCH_RECORDS ||
+			strcmp(batch->tasks->task.result.zone, task->task.result.zone) != 0 || !same_settings(&batch->tasks->settings, &task->settings)))
+		batch = batch->next;
+	return batch;
+}
+
+/* Into a batch that goes from the loop. Without memory for one: at once. */
+static bool
+join_batch(Task *task)
+{
+	Batch	   *batch = task->count <= BATCH_RECORDS ? batch_for(task) : NULL;
+
+	if (batch == NULL)
+	{
+		batch = task->count <= BATCH_RECORDS ? calloc(1, sizeof(Batch)) : NULL;
+		if (batch == NULL)
+			return false;
+		batch->timer = cm_timer_start(task->task.loop, 0, on_batch_timer, batch);
+		if (batch->timer == NULL)
+		{
+			free(batch);
+			return false;
+		}
+		cm_op_begin(&batch->op, task->task.loop, drop_batch);
+		batch->next = batches;
+		batches = batch;
+	}
+	task->next = batch->tasks;
+	batch->tasks = task;
+	batch->count += task->count;
+	return true;
 }
 
 static bool
@@ -325,15 +465,15 @@ apply(const CmDns01Call *call, CmStatus *st)
 	task = task_create(call, st);
 	if (task == NULL)
 		return false;
-	if (!cm_dns01_canonical(call->zone, task->result.zone))
+	if (!cm_dns01_canonical(call->zone, task->task.result.zone))
 		good = cm_fail(st, CM_INVALID, "zone \"%.100s\" is not a DNS name", call->zone);
-	else if (!cm_dns01_zones_have(&task->settings.zones, task->result.zone))
-		good = cm_fail(st, CM_POLICY, "zone \"%.100s\" is not in \"zone\" of the configuration", task->result.zone);
+	else if (!cm_dns01_zones_have(&task->settings.zones, task->task.result.zone))
+		good = cm_fail(st, CM_POLICY, "zone \"%.100s\" is not in \"zone\" of the configuration", task->task.result.zone);
 	else if (!copy_records(task, call->records, call->count))
 		good = cm_fail(st, CM_MEMORY, "out of memory");
 	else
 	{
-		sent = send_update(task, &task->result.status);
+		sent = join_batch(task) || send_update(task, &task->task.result.status);
 		good = true;
 	}
 	return task_begin(task, good, !sent, st);
@@ -353,7 +493,7 @@ send_soa_query(Task *task, CmStatus *st)
 		const CmDns01Server *server = &s->servers[task->server];
 
 		memset(st, 0, sizeof(*st));
-		if (cm_dns_query(task->loop, &server->addr, server->len, task->suffix, "SOA", false, s->timeout_ms, on_soa, task, st) != NULL)
+		if (cm_dns_query(task->task.loop, &server->addr, server->len, task->suffix, "SOA", false, s->timeout_ms, on_soa, task, st) != NULL)
 			return true;
 	} while (try_next_server(task, st, 0));
 	return false;
@@ -362,16 +502,16 @@ send_soa_query(Task *task, CmStatus *st)
 static void
 zone_found(Task *task, const char *zone)
 {
-	CmStatus   *st = &task->result.status;
+	CmStatus   *st = &task->task.result.status;
 
 	memset(st, 0, sizeof(*st));
-	snprintf(task->result.zone, sizeof(task->result.zone), "%s", zone);
+	snprintf(task->task.result.zone, sizeof(task->task.result.zone), "%s", zone);
 	if (task->referral[0] != '\0' && strcmp(task->referral, zone) != 0 && cm_host_in_zone(task->referral, zone))
 	{
 		cm_fail(st, CM_INVALID, "\"%.100s\" lies in zone \"%.100s\", which server %s does not serve", task->name, task->referral,
 				task->settings.servers[task->server].text);
 		cm_fail_detail(st, "The server has zone \"%.100s\" and delegates \"%.100s\" to others.", zone, task->referral);
-		task->result.zone[0] = '\0';
+		task->task.result.zone[0] = '\0';
 	}
 	finish(task);
 }
@@ -380,7 +520,7 @@ static void
 on_soa(CmDnsAnswer *answer, void *arg)
 {
 	Task	   *task = arg;
-	CmStatus   *st = &task->result.status;
+	CmStatus   *st = &task->task.result.status;
 
 	*st = answer->status;
 	if ((st->code != CM_OK || answer->rcode == CM_DNS_RCODE_SERVFAIL) && try_next_server(task, st, answer->rcode))
@@ -426,11 +566,11 @@ find_zone(const CmDns01Call *call, CmStatus *st)
 	if (!cm_dns01_canonical(call->name, task->name))
 		good = cm_fail(st, CM_INVALID, "\"%.100s\" is not a DNS name", call->name);
 	else if (task->settings.zones.count > 0)
-		cm_dns01_zones_find(&task->settings.zones, task->name, &task->result);
+		cm_dns01_zones_find(&task->settings.zones, task->name, &task->task.result);
 	else
 	{
 		task->suffix = task->name;
-		sent = send_soa_query(task, &task->result.status);
+		sent = send_soa_query(task, &task->task.result.status);
 	}
 	return task_begin(task, good, !sent, st);
 }

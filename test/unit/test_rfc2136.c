@@ -676,6 +676,106 @@ test_configured_zone(void **state)
 				  "example.com, sub.example.com, com.example");
 }
 
+/* ---- batches ---- */
+
+static void
+begin(const char *pattern, int p, const char *secret, const char *name, const char *value, bool remove, Got *got)
+{
+	CmJson	   *config = json(config_text(pattern, p));
+	CmDns01Record record = {.name = name, .value = value, .remove = remove};
+	CmStatus	st = CM_STATUS_INIT;
+	CmDns01Call call = {.loop = loop, .config = config, .secret = text_slice(secret), .zone = "example.test", .records = &record, .count = 1,
+		.done = on_result, .arg = got};
+
+	memset(got, 0, sizeof(*got));
+	if (!provider->apply(&call, &st))
+		fail_msg("%s", st.reason);
+	cm_json_free(config);
+}
+
+static void
+finish_all(Got *got, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		while (!got[i].done)
+			turn();
+	}
+	assert_int_equal(cm_loop_active(loop), 0);
+}
+
+/* What comes to the silent server: different messages, and how many records the last one has. */
+static int
+silent_messages(int *records)
+{
+	uint8_t		m[4096];
+	int			last = -1;
+	int			count = 0;
+
+	while (recv(silent, m, sizeof(m), MSG_DONTWAIT) > 12)
+	{
+		if ((m[0] << 8 | m[1]) != last)
+			count++;
+		last = m[0] << 8 | m[1];
+		*records = m[8] << 8 | m[9];
+	}
+	return count;
+}
+
+static void
+test_batch(void **state)
+{
+	static const char quiet[] = "{'server':'127.0.0.1:%d','timeout':1}";
+	Got			got[8];
+	char		name[8][64];
+	int			records = 0;
+	int			i;
+
+	(void) state;
+	/* At one moment: five good ones, one that is in no zone of the server's, two with a wrong key. Only those fail. */
+	for (i = 0; i < 8; i++)
+	{
+		snprintf(name[i], sizeof(name[i]), i == 2 ? "_acme-challenge.b%d.elsewhere.test" : "_acme-challenge.b%d.example.test", i);
+		begin(GOOD_CONFIG, port, i > 5 ? WRONG_SECRET : SECRET, name[i], "batched", false, &got[i]);
+	}
+	finish_all(got, 8);
+	for (i = 0; i < 6; i++)
+	{
+		if (i == 2)
+			continue;
+		assert_result(got[i].result, CM_OK, "", "");
+		assert_result(visible("{'nameservers':'127.0.0.1:%d'}", port, "example.test", name[i], "batched"), CM_OK, "", "");
+	}
+	assert_result(got[2].result, CM_INVALID, "is not in zone", "");
+	assert_result(got[6].result, CM_REFUSED, "refused the update", "BADSIG");
+	assert_result(got[7].result, CM_REFUSED, "refused the update", "BADSIG");
+	for (i = 0; i < 2; i++)
+		begin(GOOD_CONFIG, port, SECRET, name[i], "batched", true, &got[i]);
+	finish_all(got, 2);
+	assert_result(visible("{'nameservers':'127.0.0.1:%d'}", port, "example.test", name[0], "batched"), CM_REFUSED, "is not yet at", "");
+
+	/* It is one message, and nobody's outcome is known when it is not answered. */
+	(void) silent_messages(&records);
+	for (i = 0; i < 3; i++)
+		begin(quiet, silent_port, NULL, name[i + 3], "batched", false, &got[i]);
+	finish_all(got, 3);
+	assert_int_equal(silent_messages(&records), 1);
+	assert_int_equal(records, 3);
+	for (i = 0; i < 3; i++)
+		assert_result(got[i].result, CM_NETWORK, "did not answer", "");
+
+	/* Some go with the loop, before and after they were sent. */
+	for (i = 0; i < 3; i++)
+		begin(quiet, silent_port, NULL, name[i + 3], "batched", false, &got[i]);
+	turn();
+	for (i = 0; i < 3; i++)
+		begin(quiet, silent_port, NULL, name[i + 3], "batched", false, &got[i]);
+	cm_loop_destroy(loop);
+	loop = cm_loop_create(NULL, NULL);
+	assert_non_null(loop);
+	assert_false(got[0].done);
+}
+
 /* ---- visibility ---- */
 
 static void
@@ -1011,6 +1111,7 @@ main(void)
 		cmocka_unit_test(test_large_update),
 		cmocka_unit_test(test_find_zone),
 		cmocka_unit_test(test_configured_zone),
+		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_visible),
 		cmocka_unit_test(test_delegation),
 		cmocka_unit_test(test_manual),
