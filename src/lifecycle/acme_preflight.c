@@ -79,7 +79,9 @@ cm_step_preflight_apply(CmWork *work)
 		if (op->dns.status.code != CM_POLICY)
 			continue;
 		cm_left_out_add(&refused, psprintf("%s%s", op->caa->wildcard ? "*." : "", op->name), cm_status_words(&op->dns.status));
-		failure = psprintf("the CA must refuse %s: %s", op->name, cm_status_words(&op->dns.status));
+		/* The first one is told; all are known when they are left out. */
+		if (failure == NULL)
+			failure = psprintf("the CA must refuse %s: %s", op->name, cm_status_words(&op->dns.status));
 	}
 	if (failure != NULL)
 		return cm_order_without(work, &refused, NULL, &fate) ? fate : cm_order_failed(work, failure, NULL, false);
