@@ -58,6 +58,9 @@ SELECT position('20260102030405Z'::bytea IN certmgr.crl('hold sub')) > 0 AS list
 -- a CA on hold stays disabled when it is released
 SELECT certificate_id AS sub FROM certmgr.ca WHERE name = 'hold sub' \gset
 SELECT certmgr.revoke(:sub, 'certificateHold') IS NOT NULL AS revoked;
+\set VERBOSITY terse
+SELECT certmgr.enable_ca('hold sub');
+\set VERBOSITY default
 SELECT certmgr.unhold(:sub);
 SELECT state FROM certmgr.ca WHERE name = 'hold sub';
 SELECT certmgr.enable_ca('hold sub');

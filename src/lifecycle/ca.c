@@ -18,6 +18,7 @@
 #include "store/audit.h"
 #include "store/ca.h"
 #include "store/ca_issuer.h"
+#include "store/certificate_row.h"
 #include "store/instance.h"
 #include "store/job.h"
 #include "store/key.h"
@@ -388,6 +389,21 @@ cm_ca_install(const char *name, const char *certificate, const char *chain, bool
 
 /* ---- off, on, away ---- */
 
+/* Enabled, it would refuse to issue: better said now. */
+static void
+check_not_revoked(const CmCaRow *ca)
+{
+	const CmCertificateRow *row = ca->certificate_id != 0 ? cm_certificate_row_get(ca->certificate_id, false) : NULL;
+
+	if (row != NULL && strcmp(row->state, "revoked") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the certificate of certificate authority \"%s\" is revoked", ca->name),
+				 errdetail("It is certificate %lld, revoked with reason %s.", (long long) row->id, row->revocation_reason),
+				 strcmp(row->revocation_reason, "certificateHold") == 0 ? errhint("SELECT certmgr.unhold(%lld);", (long long) row->id) :
+				 errhint("SELECT certmgr.renew_ca(%s, new_key => true);", quote_literal_cstr(ca->name))));
+}
+
 void
 cm_ca_enable(const char *name, bool enabled, const char *actor)
 {
@@ -395,6 +411,8 @@ cm_ca_enable(const char *name, bool enabled, const char *actor)
 
 	if ((strcmp(ca->state, "disabled") == 0) != enabled)
 		return;
+	if (enabled)
+		check_not_revoked(ca);
 	cm_ca_set_state(ca->id, !enabled ? "disabled" : strcmp(ca->type, "private") == 0 && ca->certificate_id == 0 ? "pending" : "active");
 	cm_audit(actor, enabled ? "enable-ca" : "disable-ca", "ca", ca->id, NULL);
 }

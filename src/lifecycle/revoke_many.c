@@ -19,7 +19,7 @@
 static void
 check(const CmRevocable *found, bool cas)
 {
-	if (found->missing != 0)
+	if (found->any_missing)
 		cm_certificate_missing(found->missing);
 	if (found->ca != 0 && !cas)
 		ereport(ERROR,

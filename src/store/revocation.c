@@ -77,6 +77,7 @@ cm_revocation_check(Datum ids, Datum owners, bool all)
 	CmRows		rows = cm_query(&query, (Datum[]) {ids, owners, BoolGetDatum(all)}, NULL);
 	CmRevocable found;
 
+	found.any_missing = !cm_rows_null(&rows, 0, 0);
 	found.missing = cm_rows_int64(&rows, 0, 0);
 	found.never_issued = cm_rows_int64(&rows, 0, 1);
 	found.foreign = cm_rows_int64(&rows, 0, 2);

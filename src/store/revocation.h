@@ -31,6 +31,7 @@ extern void cm_revocation_release(int64 id);
 /* Of the certificates that are not revoked and have not expired at that time: one that cannot be revoked, 0: none. ca: one of a CA, 0: none. */
 typedef struct CmRevocable
 {
+	bool		any_missing;	/* then also one that no certificate can have, such as 0 */
 	int64		missing;		/* does not exist, or the caller does not own it */
 	int64		never_issued;
 	int64		foreign;		/* without an issuer here */
