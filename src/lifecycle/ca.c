@@ -423,8 +423,8 @@ cm_ca_drop(const char *name, const char *actor)
 	CmCaRow    *ca = cm_ca_require(name, false);
 	char	   *use;
 
-	/* Jobs first, as engines take them, or we would wait for each other. */
-	cm_ca_lock_jobs(ca->id);
+	/* As engines take them, or we would wait for each other: an account's job before the CA, a CRL's after it. */
+	cm_ca_lock_account_jobs(ca->id);
 	ca = cm_ca_require(name, true);
 	/* What is being issued is seen or waited for. */
 	cm_lock_exclusive(CM_LOCK_CA, ca->id);

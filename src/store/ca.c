@@ -149,10 +149,10 @@ cm_ca_in_use(int64 id)
 }
 
 void
-cm_ca_lock_jobs(int64 id)
+cm_ca_lock_account_jobs(int64 id)
 {
-	static CmQuery lock = {"SELECT id FROM certmgr_private.job WHERE (kind = 'crl' AND target_id = $1) "
-	"OR (kind = 'acme_account' AND target_id IN (SELECT id FROM certmgr.acme_account WHERE ca_id = $1)) ORDER BY id FOR UPDATE", 1, {INT8OID}};
+	static CmQuery lock = {"SELECT id FROM certmgr_private.job WHERE kind = 'acme_account'"
+	" AND target_id IN (SELECT id FROM certmgr.acme_account WHERE ca_id = $1) ORDER BY id FOR UPDATE", 1, {INT8OID}};
 
 	cm_query(&lock, (Datum[]) {Int64GetDatum(id)}, NULL);
 }

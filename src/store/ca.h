@@ -37,7 +37,8 @@ extern void cm_ca_config_merge(int64 id, const char *json);
 extern void cm_ca_set_state(int64 id, const char *state);
 /* What keeps a CA from being dropped, in words; NULL: nothing. */
 extern char *cm_ca_in_use(int64 id);
-extern void cm_ca_lock_jobs(int64 id);
+/* The jobs of its accounts, which their engine holds when it locks the CA. */
+extern void cm_ca_lock_account_jobs(int64 id);
 extern void cm_ca_delete(int64 id);
 
 #endif
