@@ -5,6 +5,7 @@
 #define CM_API_ARGS_H
 
 #include "fmgr.h"
+#include "pg/compat.h"
 #include "pg/own.h"
 #include "utils/builtins.h"
 

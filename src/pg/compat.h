@@ -15,6 +15,11 @@
 #include "utils/acl.h"
 #include "utils/wait_event.h"
 
+/* 16 moved the macros of variable-length values out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /*
  * 17 moved the number of a process out of PGPROC into MyProcNumber. The
  * inverse, GetPGProcByNumber(), is the same everywhere.
