@@ -18,11 +18,11 @@ SELECT certmgr.alter_crl('shard root', delta_lifetime => '1 hour', delta_url => 
 CREATE ROLE shard_operator;
 GRANT certmgr_operator TO shard_operator;
 GRANT USAGE ON SCHEMA certmgr TO shard_operator;
-GRANT EXECUTE ON FUNCTION certmgr.alter_crl(text, interval, text, int, interval, interval, text, boolean) TO shard_operator;
+GRANT EXECUTE ON FUNCTION certmgr.alter_crl(text, interval, text, int, interval, interval, text, boolean, text) TO shard_operator;
 SET ROLE shard_operator;
 SELECT certmgr.alter_crl('shard root', shards => 2);
 RESET ROLE;
-REVOKE EXECUTE ON FUNCTION certmgr.alter_crl(text, interval, text, int, interval, interval, text, boolean) FROM shard_operator;
+REVOKE EXECUTE ON FUNCTION certmgr.alter_crl(text, interval, text, int, interval, interval, text, boolean, text) FROM shard_operator;
 REVOKE USAGE ON SCHEMA certmgr FROM shard_operator;
 DROP ROLE shard_operator;
 -- errors of crl

@@ -33,7 +33,8 @@ CREATE TABLE certmgr.certificate (
 	metadata jsonb,
 	template_id bigint,
 	shard int,
-	invalid_since timestamptz
+	invalid_since timestamptz,
+	is_ca boolean NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX certificate_ca_id_serial_key ON certmgr.certificate (ca_id, serial);
 CREATE INDEX certificate_subscriber_id_idx ON certmgr.certificate (subscriber_id, id) WHERE subscriber_id IS NOT NULL;
@@ -44,7 +45,8 @@ CREATE INDEX certificate_failed_idx ON certmgr.certificate (created_at) WHERE st
 CREATE INDEX certificate_renew_at_idx ON certmgr.certificate (renew_at) WHERE renew_at IS NOT NULL;
 -- What a CRL needs is in these, so that it is read without the table once that was vacuumed.
 CREATE INDEX certificate_revoked_idx ON certmgr.certificate (ca_id, serial)
-	INCLUDE (issuer_id, revoked_at, revocation_reason, invalid_since, not_after) WHERE state = 'revoked';
+	INCLUDE (issuer_id, revoked_at, revocation_reason, invalid_since, not_after, is_ca) WHERE state = 'revoked';
+CREATE INDEX certificate_revoked_ca_idx ON certmgr.certificate (ca_id, serial) WHERE state = 'revoked' AND is_ca;
 CREATE INDEX certificate_revoked_shard_idx ON certmgr.certificate (ca_id, shard, serial)
 	INCLUDE (issuer_id, revoked_at, revocation_reason, invalid_since, not_after) WHERE state = 'revoked' AND shard IS NOT NULL;
 CREATE INDEX certificate_shard_idx ON certmgr.certificate (ca_id, shard, not_after) WHERE shard IS NOT NULL;
@@ -60,6 +62,7 @@ COMMENT ON COLUMN certmgr.certificate.renewed_from IS 'the certificate this one 
 COMMENT ON COLUMN certmgr.certificate.renew_at IS 'when the worker renews it; null: never, or done';
 COMMENT ON COLUMN certmgr.certificate.template_id IS 'the template it was issued by, if any';
 COMMENT ON COLUMN certmgr.certificate.shard IS 'the shard of the CA''s CRL that it would be on, chosen when it was issued (certmgr.crl_scope); null: the list of all';
+COMMENT ON COLUMN certmgr.certificate.is_ca IS 'it is a CA''s (basicConstraints): which of the lists it would be on where those of CAs and of end entities are apart';
 COMMENT ON COLUMN certmgr.certificate.invalid_since IS 'when the key is known or suspected to have been compromised (invalidityDate of the CRL entry)';
 COMMENT ON COLUMN certmgr.certificate.status_message IS 'what happened last and what comes next, in plain words';
 

@@ -30,7 +30,7 @@ COMMENT ON COLUMN certmgr.ca.state IS 'pending (no certificate or account yet), 
 COMMENT ON COLUMN certmgr.ca.key_id IS 'the key that it signs with; null: it is not here';
 COMMENT ON COLUMN certmgr.ca.next_key_id IS 'a new key that waits for its certificate from a CA elsewhere';
 COMMENT ON COLUMN certmgr.ca.certificate_id IS 'the active certificate of a private CA; certmgr.ca_issuers lists all';
-COMMENT ON COLUMN certmgr.ca.config IS 'private: path_length, crl_lifetime, crl_url, crl_shards, crl_delay, crl_full, delta_crl_lifetime, delta_crl_url, ca_issuers_url, ocsp_url; acme: directory_url, trust_anchors, chain_anchors, profile, preferred_chain';
+COMMENT ON COLUMN certmgr.ca.config IS 'private: path_length, crl_lifetime, crl_url, crl_ca_url, crl_shards, crl_delay, crl_full, delta_crl_lifetime, delta_crl_url, ca_issuers_url, ocsp_url; acme: directory_url, trust_anchors, chain_anchors, profile, preferred_chain';
 
 CREATE TABLE certmgr.subscriber (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -17,15 +17,17 @@ CREATE TABLE certmgr.crl_scope (
 	ca_id bigint NOT NULL REFERENCES certmgr.ca,
 	key_id bigint NOT NULL REFERENCES certmgr_private.key,
 	shard int CONSTRAINT crl_scope_shard_check CHECK (shard >= 0),
+	covers text NOT NULL CONSTRAINT crl_scope_covers_check CHECK (covers IN ('all', 'ca', 'user')),
 	url text,
 	open boolean NOT NULL,
 	finished_at timestamptz,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	UNIQUE (ca_id, shard)
 );
-CREATE UNIQUE INDEX crl_scope_full_key ON certmgr.crl_scope (ca_id, key_id) WHERE shard IS NULL;
-COMMENT ON TABLE certmgr.crl_scope IS 'what one series of CRLs covers: all certificates under a key of a CA, or one shard of them. A shard is never used again for another key or address, so certificates that name it stay covered';
-COMMENT ON COLUMN certmgr.crl_scope.shard IS 'number within the CA; null: everything';
+CREATE UNIQUE INDEX crl_scope_full_key ON certmgr.crl_scope (ca_id, key_id, covers) WHERE shard IS NULL;
+COMMENT ON TABLE certmgr.crl_scope IS 'what one series of CRLs covers: all certificates under a key of a CA, those of CAs or those of end entities alone, or one shard of them. A shard is never used again for another key or address, so certificates that name it stay covered';
+COMMENT ON COLUMN certmgr.crl_scope.shard IS 'number within the CA; null: no shard';
+COMMENT ON COLUMN certmgr.crl_scope.covers IS 'all, ca (onlyContainsCACerts) or user (onlyContainsUserCerts): which certificates the issuing distribution point says these CRLs are for';
 COMMENT ON COLUMN certmgr.crl_scope.url IS 'address template that certificates of the shard and its CRLs (issuing distribution point) name';
 COMMENT ON COLUMN certmgr.crl_scope.open IS 'new certificates are put here';
 COMMENT ON COLUMN certmgr.crl_scope.finished_at IS 'its last certificate has expired and the last CRL is signed';
@@ -55,6 +57,7 @@ COMMENT ON COLUMN certmgr.crl.base_number IS 'of a delta: the number of the comp
 CREATE TABLE certmgr_private.crl_change (
 	ca_id bigint NOT NULL,
 	shard int,
+	is_ca boolean NOT NULL DEFAULT false,
 	at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	event text,
 	certificate_id bigint,

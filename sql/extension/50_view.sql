@@ -24,15 +24,16 @@ COMMENT ON VIEW certmgr.order_status IS 'ACME orders: where each one is, what co
 CREATE VIEW certmgr.crl_status WITH (security_barrier) AS
 SELECT a.name AS ca, l.number, l.this_update, l.next_update, l.entries, j.due_at AS next_refresh, j.last_error,
 	   s.shard, l.base_number IS NOT NULL AS delta, s.open, s.key_id = a.key_id AS active_key, l.base_number,
-	   (SELECT pg_catalog.min(c.at) FROM certmgr_private.crl_change c WHERE c.ca_id = a.id) AS changed_since
+	   (SELECT pg_catalog.min(c.at) FROM certmgr_private.crl_change c WHERE c.ca_id = a.id) AS changed_since,
+	   s.covers
   FROM certmgr.ca a
-  LEFT JOIN certmgr.crl_scope s ON s.ca_id = a.id AND s.finished_at IS NULL AND (s.shard IS NOT NULL OR a.config->>'crl_full' IS DISTINCT FROM 'false')
+  LEFT JOIN certmgr.crl_scope s ON s.ca_id = a.id AND s.finished_at IS NULL AND (s.shard IS NOT NULL OR s.covers <> 'all' OR a.config->>'crl_full' IS DISTINCT FROM 'false')
   LEFT JOIN LATERAL ((SELECT x.* FROM certmgr.crl x WHERE x.scope_id = s.id AND x.base_number IS NULL ORDER BY x.number DESC LIMIT 1)
 					 UNION ALL
 					 (SELECT x.* FROM certmgr.crl x WHERE x.scope_id = s.id AND x.base_number IS NOT NULL AND a.config ? 'delta_crl_lifetime' ORDER BY x.number DESC LIMIT 1)) l ON true
   LEFT JOIN certmgr_private.job j ON j.kind = 'crl' AND j.target_id = a.id
  WHERE a.type = 'private' AND a.key_id IS NOT NULL;
-COMMENT ON VIEW certmgr.crl_status IS 'the newest CRLs of each private CA, complete and delta, of everything and of each shard; when the next one is signed, and since when there are revocations that no CRL has yet';
+COMMENT ON VIEW certmgr.crl_status IS 'the newest CRLs of each private CA, complete and delta, of everything, of CA certificates and end entities apart, and of each shard; when the next one is signed, and since when there are revocations that no CRL has yet';
 
 CREATE VIEW certmgr.worker_status WITH (security_barrier) AS
 SELECT w.database, w.state, w.pid, w.next_due, w.failures,

@@ -24,7 +24,23 @@ PG_FUNCTION_INFO_V1(certmgr_crl_pem);
 PG_FUNCTION_INFO_V1(certmgr_refresh_crl);
 PG_FUNCTION_INFO_V1(certmgr_alter_crl);
 
-/* Arguments 0 to 2 are ca, shard, delta; issuer: the number of that one. */
+static CmCrlCovers
+arg_covers(FunctionCallInfo fcinfo, int n)
+{
+	CmCrlCovers covers;
+	char	   *name;
+
+	cm_arg_not_null(fcinfo, n, "covers");
+	name = cm_arg_text(fcinfo, n);
+	if (!cm_crl_covers_parse(name, &covers))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for \"covers\": \"%s\"", name),
+				 errhint("Use 'all', 'ca' or 'user'.")));
+	return covers;
+}
+
+/* Arguments 0 to 2 are ca, shard, delta; issuer: the number of that one, covers is the next. */
 static CmCrlWanted
 wanted_of(FunctionCallInfo fcinfo, int issuer)
 {
@@ -35,6 +51,12 @@ wanted_of(FunctionCallInfo fcinfo, int issuer)
 	wanted.shard = PG_ARGISNULL(1) ? -1 : PG_GETARG_INT32(1);
 	wanted.delta = PG_GETARG_BOOL(2);
 	wanted.certificate_id = PG_ARGISNULL(issuer) ? 0 : PG_GETARG_INT64(issuer);
+	wanted.covers = arg_covers(fcinfo, issuer + 1);
+	if (!PG_ARGISNULL(1) && wanted.covers != CM_CRL_ALL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a shard has one list only"),
+				 errhint("Leave out covers: certmgr.crl_status says what the shard covers.")));
 	if (!PG_ARGISNULL(1) && wanted.shard < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -49,7 +71,9 @@ no_such_list(const char *name, const CmCrlWanted *wanted)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 wanted->shard >= 0 ? errmsg("certificate authority \"%s\" has no shard %d", name, wanted->shard) :
+				 wanted->covers != CM_CRL_ALL ? errmsg("certificate authority \"%s\" has no CRL that covers \"%s\"", name, cm_crl_covers_name(wanted->covers)) :
 				 errmsg("certificate authority \"%s\" has no issuer with certificate %lld", name, (long long) wanted->certificate_id),
+				 wanted->covers != CM_CRL_ALL ? errhint("SELECT certmgr.alter_crl(%s, ca_url => 'http://...') makes lists of CA certificates and of end entities.", quote_literal_cstr(name)) :
 				 errhint("SELECT * FROM certmgr.crl_status WHERE ca = %s;", quote_literal_cstr(name))));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -161,6 +185,7 @@ certmgr_alter_crl(PG_FUNCTION_ARGS)
 	config.delta_lifetime = PG_ARGISNULL(5) ? NULL : PG_GETARG_INTERVAL_P(5);
 	config.delta_url = cm_arg_text(fcinfo, 6);
 	config.complete = PG_ARGISNULL(7) ? -1 : PG_GETARG_BOOL(7);
+	config.ca_url = cm_arg_text(fcinfo, 8);
 	cm_owner_enter(&scope);
 	cm_crl_configure(name, &config, actor);
 	cm_owner_leave(&scope);

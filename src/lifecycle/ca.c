@@ -35,8 +35,8 @@
 
 /* ---- configuration ---- */
 
-static void
-check_url(const char *what, const char *url)
+void
+cm_ca_check_url(const char *what, const char *url)
 {
 	CmStatus	st = CM_STATUS_INIT;
 
@@ -68,9 +68,9 @@ cm_ca_config(const CmCaNew *ca)
 	CmBuf	   *json = cm_own_buf(0);
 	char		number[16];
 
-	check_url("crl_url", ca->crl_url);
-	check_url("ca_issuers_url", ca->ca_issuers_url);
-	check_url("ocsp_url", ca->ocsp_url);
+	cm_ca_check_url("crl_url", ca->crl_url);
+	cm_ca_check_url("ca_issuers_url", ca->ca_issuers_url);
+	cm_ca_check_url("ocsp_url", ca->ocsp_url);
 	cm_buf_append_str(json, "{");
 	if (ca->path_length >= 0)
 	{
@@ -129,7 +129,7 @@ cm_ca_create(const CmCaNew *ca)
 		cm_issuer_pin(parent);
 		sign.issuer = parent;
 		cm_ca_sign_check_path(&sign);
-		(void) cm_issuer_shard(parent, &sign.shard);
+		(void) cm_issuer_shard(parent, true, &sign.shard);
 	}
 	if (ca->template != NULL)
 	{

@@ -197,7 +197,7 @@ cm_ca_renew(const CmCaRenew *renew)
 	sign.lifetime = renew->lifetime;
 	sign.shard = -1;
 	if (issuer != NULL)
-		(void) cm_issuer_shard(issuer, &sign.shard);
+		(void) cm_issuer_shard(issuer, true, &sign.shard);
 	cm_ca_sign(&sign, der);
 	id = cm_ca_certificate_put(issuer ? issuer->ca_id : ca->id, issuer ? issuer->certificate_id : 0, sign.shard, cm_slice(der->data, der->len),
 							   cm_slice(NULL, 0), ca->certificate_id, renew->actor);
@@ -270,7 +270,7 @@ cm_ca_cross_sign(const CmCrossSign *cross)
 	if (cross->template != NULL)
 		cm_ca_sign_by_template(&sign, cross->template);
 	fit_path_length(&sign);
-	(void) cm_issuer_shard(issuer, &sign.shard);
+	(void) cm_issuer_shard(issuer, true, &sign.shard);
 	cm_ca_sign(&sign, der);
 	id = cm_ca_certificate_put(issuer->ca_id, issuer->certificate_id, sign.shard, cm_slice(der->data, der->len), cm_slice(NULL, 0), 0, cross->actor);
 	cm_issuer_unpin(issuer);

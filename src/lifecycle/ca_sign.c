@@ -201,8 +201,7 @@ set_issuer(const CmCaSign *sign, CmTbs *tbs, uint8_t *self_id)
 		return;
 	tbs->ca_issuers_url = issuer->ca_issuers_url;
 	tbs->ocsp_url = issuer->ocsp_url;
-	tbs->crl_url = issuer->crl_url;
-	tbs->freshest_crl_url = issuer->delta_crl_url;
+	cm_issuer_crl_urls(issuer, true, &tbs->crl_url, &tbs->freshest_crl_url);
 	tbs->url_values.ca = issuer->name;
 	tbs->url_values.shard = sign->shard;
 }
@@ -297,6 +296,7 @@ fill_row(const CmCertificate *cert, CmCertificateNew *row)
 	row->sans = cm_datum_text_array(NULL, 0);
 	row->usages = cm_datum_text_array(usages, (int) (next - usages));
 	row->key_algorithm = cm_key_alg_name(cert->key_alg);
+	row->is_ca = cert->ca;
 	row->not_before = time_t_to_timestamptz(cert->not_before);
 	row->not_after = time_t_to_timestamptz(cert->not_after);
 	row->created_at = GetCurrentTimestamp();

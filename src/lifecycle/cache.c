@@ -186,6 +186,7 @@ fill_private(CmIssuer *issuer, const CmCaRow *ca, CmSlice name_constraints)
 	issuer->ca_issuers_url = copy_string(cm_json_get_string(config, "ca_issuers_url"));
 	issuer->ocsp_url = copy_string(cm_json_get_string(config, "ocsp_url"));
 	issuer->crl_url = copy_string(cm_json_get_string(config, "crl_url"));
+	issuer->ca_crl_url = copy_string(cm_json_get_string(config, "crl_ca_url"));
 	if (cm_json_get_string(config, "delta_crl_lifetime") != NULL)
 		issuer->delta_crl_url = copy_string(cm_json_get_string(config, "delta_crl_url"));
 	if (issuer->crl_url != NULL && strstr(issuer->crl_url, "{shard}") != NULL)
@@ -291,13 +292,23 @@ cm_issuer_unpin(CmIssuer *issuer)
 }
 
 bool
-cm_issuer_shard(const CmIssuer *issuer, int *shard)
+cm_issuer_shard(const CmIssuer *issuer, bool ca, int *shard)
 {
 	*shard = -1;
-	if (issuer->shard_count == 0)
+	if (issuer->shard_count == 0 || (ca && issuer->ca_crl_url != NULL))
 		return false;
 	*shard = issuer->shards[pg_prng_uint64_range(&pg_global_prng_state, 0, issuer->shard_count - 1)];
 	return true;
+}
+
+void
+cm_issuer_crl_urls(const CmIssuer *issuer, bool ca, const char **crl, const char **delta)
+{
+	/* The list of CA certificates is short and has no deltas. */
+	bool		apart = ca && issuer->ca_crl_url != NULL;
+
+	*crl = apart ? issuer->ca_crl_url : issuer->crl_url;
+	*delta = apart ? NULL : issuer->delta_crl_url;
 }
 
 /* ---- subscribers ---- */

@@ -30,6 +30,7 @@ typedef struct CmIssuer
 	char	   *ocsp_url;
 	char	   *crl_url;
 	char	   *delta_crl_url;	/* NULL: no deltas */
+	char	   *ca_crl_url;		/* of the list of CA certificates, where that is apart; or NULL */
 	int		   *shards;			/* of the CRL, for new certificates; crl_url names them */
 	int			shard_count;	/* 0: none */
 
@@ -74,8 +75,10 @@ extern CmIssuer *cm_issuer_get(int64 ca_id);
 extern CmIssuer *cm_issuer_load(int64 ca_id, const struct CmCaIssuer *other);
 extern void cm_issuer_pin(CmIssuer *issuer);
 extern void cm_issuer_unpin(CmIssuer *issuer);
-/* The shard of its CRL that a new certificate goes to, by chance; false (and -1) when there are none. */
-extern bool cm_issuer_shard(const CmIssuer *issuer, int *shard);
+/* The shard of its CRL that a new certificate (of a CA or not) goes to, by chance; false (and -1) when there are none. */
+extern bool cm_issuer_shard(const CmIssuer *issuer, bool ca, int *shard);
+/* Address templates of the CRL and the delta that it names, NULL: none. */
+extern void cm_issuer_crl_urls(const CmIssuer *issuer, bool ca, const char **crl, const char **delta);
 /* Throws when it does not exist. Valid until the end of the transaction. */
 extern CmSubscriber *cm_subscriber_get(const char *name);
 extern CmSubscriber *cm_subscriber_get_by_id(int64 id);

@@ -7,8 +7,8 @@
  * contents. What may fail: the master key is not there, the CA has no
  * certificate, a list is larger than a bytea.
  *
- * A CA has several series of CRLs (store/crl_scope.h): of everything, of each
- * shard, for each key that it ever issued with. In one round each gets a complete
+ * A CA has several series of CRLs (store/crl_scope.h): of everything, of CA
+ * certificates and end entities apart, of each shard, for each key that it ever issued with. In one round each gets a complete
  * list or a delta when it is due; all lists of a round have one number.
  */
 #include "postgres.h"
@@ -203,13 +203,14 @@ expand_urls(const Round *round, const Signer *signer, const CmCrlScope *scope, c
 	return cm_slice(names->data, names->len);
 }
 
-/* Deltas belong to the lists that certificates name: of the shards where there are any, of everything otherwise. */
+/* Deltas belong to the lists that certificates name: of the shards where there are any, otherwise of everything or, apart from CA certificates, of end entities. */
 static bool
 has_delta(const Round *round, const CmCrlScope *scope)
 {
 	bool		sharded = round->ca.delta_url != NULL && strstr(round->ca.delta_url, "{shard}") != NULL;
 
-	return round->ca.has_delta && round->ca.delta_url != NULL && (scope->shard >= 0) == sharded;
+	return round->ca.has_delta && round->ca.delta_url != NULL && (scope->shard >= 0) == sharded &&
+		(sharded ? scope->covers != CM_CRL_CA : scope->covers == (round->ca.apart ? CM_CRL_USER : CM_CRL_ALL));
 }
 
 static void
@@ -305,8 +306,10 @@ sign_and_store(Round *round, Signer *signer, const CmCrlScope *scope, CmCrl *crl
 	cm_buf_free(der);
 	cm_crl_row_prune(scope->id);
 	cm_audit(round->actor, "sign-crl", "ca", round->ca.id,
-			 scope->shard < 0 ? psprintf("{\"number\": %lld, \"entries\": %lld%s}", (long long) row->number, (long long) row->entries, row->delta ? ", \"delta\": true" : "") :
-			 psprintf("{\"number\": %lld, \"entries\": %lld, \"shard\": %d%s}", (long long) row->number, (long long) row->entries, scope->shard, row->delta ? ", \"delta\": true" : ""));
+			 psprintf("{\"number\": %lld, \"entries\": %lld%s%s%s}", (long long) row->number, (long long) row->entries,
+					  scope->shard < 0 ? "" : psprintf(", \"shard\": %d", scope->shard),
+					  scope->covers == CM_CRL_ALL ? "" : psprintf(", \"covers\": \"%s\"", cm_crl_covers_name(scope->covers)),
+					  row->delta ? ", \"delta\": true" : ""));
 }
 
 static void
@@ -328,6 +331,9 @@ make_list(Round *round, CmCrlScope *scope, bool delta)
 	crl->number = (uint64_t) round->number;
 	crl->this_update = unix_seconds(row.this_update);
 	crl->next_update = unix_seconds(row.next_update);
+	/* Without a name where the list is of all such certificates of the key, whatever address they have. */
+	crl->only_ca = scope->covers == CM_CRL_CA;
+	crl->only_user = scope->covers == CM_CRL_USER;
 	if (scope->shard >= 0)
 		crl->distribution_point = expand_urls(round, signer, scope, scope->url, "CRL address");
 	if (!delta && has_delta(round, scope))
@@ -347,7 +353,7 @@ make_list(Round *round, CmCrlScope *scope, bool delta)
 	own->object = crl;
 
 	/* An entry stays until it was on one CRL after the certificate expired (RFC 5280 3.3): relying parties that come late see it. */
-	cm_crl_revoked_each(round->ca.id, scope->shard, signer->certificates, alive_since, add_entry, crl);
+	cm_crl_revoked_each(round->ca.id, scope, signer->certificates, alive_since, add_entry, crl);
 	if (delta)
 		add_released(crl, round->ca.id);
 	sign_and_store(round, signer, scope, crl, &row);
@@ -368,11 +374,11 @@ make_list(Round *round, CmCrlScope *scope, bool delta)
 static bool
 is_changed(const Round *round, const CmCrlScope *scope)
 {
-	if (scope->shard < 0)
-		return round->nchanges > 0;
 	for (int i = 0; i < round->nchanges; i++)
 	{
-		if (round->changes[i].shard == scope->shard)
+		const CmCrlChange *change = &round->changes[i];
+
+		if (scope->shard >= 0 ? change->shard == scope->shard : scope->covers == CM_CRL_ALL || (scope->covers == CM_CRL_CA) == change->is_ca)
 			return true;
 	}
 	return false;
@@ -397,7 +403,7 @@ visit(Round *round, CmCrlScope *scope)
 	bool		deltas = has_delta(round, scope);
 	bool		complete;
 
-	if (signer == NULL || (scope->shard < 0 && !round->ca.complete))
+	if (signer == NULL || (scope->shard < 0 && scope->covers == CM_CRL_ALL && !round->ca.complete))
 		return;
 	if (is_finished(round, scope, signer))
 	{

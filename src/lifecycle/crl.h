@@ -26,6 +26,7 @@ typedef struct CmCrlConfig
 	const Interval *delta_lifetime;	/* zero: no deltas */
 	const char *delta_url;		/* empty: none */
 	int			complete;		/* -1, 0, 1 */
+	const char *ca_url;			/* empty: CA certificates are on the same lists */
 } CmCrlConfig;
 
 extern void cm_crl_configure(const char *ca, const CmCrlConfig *config, const char *actor);

@@ -1,10 +1,11 @@
 /*
- * crl_config.c - how a private CA publishes its CRLs: lifetime, address,
- * shards, deltas. Runs in backends, as certmgr_owner; locks the row of the CA.
+ * crl_config.c - how a private CA publishes its CRLs: lifetime, addresses,
+ * shards, deltas, CA certificates apart from end entities. Runs in backends, as certmgr_owner; locks the row of the CA.
  * The worker signs what follows from it right after the commit.
  */
 #include "postgres.h"
 
+#include "lifecycle/ca.h"
 #include "lifecycle/ca_config.h"
 #include "lifecycle/crl.h"
 #include "pg/error.h"
@@ -21,6 +22,7 @@ typedef struct Result
 {
 	const char *url;			/* or NULL */
 	const char *delta_url;
+	const char *ca_url;
 	const char *shards;
 	bool		deltas;
 } Result;
@@ -57,13 +59,30 @@ has_shard(const char *url)
 static void
 check_url(const char *url, const char *what)
 {
-	CmStatus	st = CM_STATUS_INIT;
-
-	if (!cm_url_check(url, what, &st))
-		cm_throw(&st, NULL);
+	cm_ca_check_url(what, url);
 	/* A list is for many certificates. */
 	if (url != NULL && strstr(url, "{serial}") != NULL)
 		refuse(psprintf("%s must not depend on the certificate", what), "Leave out {serial}; {ca}, {issuer} and {shard} are known here.");
+}
+
+/* Both are lists of addresses. */
+static bool
+share_address(const char *a, const char *b)
+{
+	CmSlice		one;
+	CmSlice		other;
+
+	while (cm_url_next(&a, &one))
+	{
+		const char *rest = b;
+
+		while (cm_url_next(&rest, &other))
+		{
+			if (cm_slice_equal(one, other))
+				return true;
+		}
+	}
+	return false;
 }
 
 static void
@@ -71,6 +90,12 @@ check_result(const Result *result)
 {
 	check_url(result->url, "CRL address");
 	check_url(result->delta_url, "address of the delta CRL");
+	check_url(result->ca_url, "address of the CRL of CA certificates");
+	if (has_shard(result->ca_url))
+		refuse("the CRL of CA certificates has no shards", "Leave {shard} out of ca_url.");
+	/* Each list says that it is for the others not. */
+	if (result->ca_url != NULL && (share_address(result->ca_url, result->url) || share_address(result->ca_url, result->delta_url)))
+		refuse("CA certificates and end entities need different CRL addresses", "Give another ca_url, or '' for one list of both.");
 	if (result->shards != NULL && atoi(result->shards) > 0 && !has_shard(result->url))
 		refuse("shards need addresses of their own", "Give url => 'http://.../{shard}.crl'.");
 	if (result->shards != NULL && atoi(result->shards) == 0 && has_shard(result->url))
@@ -88,6 +113,7 @@ patch_of(const CmCrlConfig *config)
 
 	cm_ca_config_put_interval(json, "crl_lifetime", config->lifetime, false);
 	cm_ca_config_put(json, "crl_url", config->url);
+	cm_ca_config_put(json, "crl_ca_url", config->ca_url);
 	cm_ca_config_put(json, "crl_shards", config->shards < 0 ? NULL : psprintf("%d", config->shards));
 	cm_ca_config_put_interval(json, "crl_delay", config->delay, false);
 	cm_ca_config_put_interval(json, "delta_crl_lifetime", config->delta_lifetime, true);
@@ -107,6 +133,7 @@ result_of(const CmCrlConfig *config, const CmCaRow *ca)
 		cm_throw(&st, NULL);
 	result.url = cm_ca_config_choose(config->url, now, "crl_url");
 	result.delta_url = cm_ca_config_choose(config->delta_url, now, "delta_crl_url");
+	result.ca_url = cm_ca_config_choose(config->ca_url, now, "crl_ca_url");
 	result.shards = config->shards >= 0 ? psprintf("%d", config->shards) : cm_json_get_string(now, "crl_shards");
 	result.deltas = config->delta_lifetime != NULL ? !cm_interval_is_zero(config->delta_lifetime) : cm_json_get_string(now, "delta_crl_lifetime") != NULL;
 	return result;

@@ -77,6 +77,7 @@ cm_foreign_row(const CmCertificate *cert, CmCertificateNew *row)
 	row->sans = san_texts(cert->sans);
 	row->usages = cm_datum_text_array(usages.names, usages.count);
 	row->key_algorithm = cm_key_alg_name(cert->key_alg);
+	row->is_ca = cert->ca;
 	row->not_before = time_t_to_timestamptz(cert->not_before);
 	row->not_after = time_t_to_timestamptz(cert->not_after);
 	row->created_at = GetCurrentTimestamp();

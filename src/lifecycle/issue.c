@@ -88,8 +88,9 @@ put_private(const CmWanted *w, CmIssuer *issuer, const CmSubjectKey *key, int64 
 		cm_throw(&st, NULL);
 	tbs.serial = cm_slice(serial, sizeof(serial));
 	tbs.spki = key->spki;
-	row.has_shard = cm_issuer_shard(issuer, &row.shard);
 	cm_wanted_tbs(w, issuer, now, &tbs);
+	row.is_ca = tbs.ca;
+	row.has_shard = cm_issuer_shard(issuer, tbs.ca, &row.shard);
 	tbs.url_values.shard = row.shard;
 	if (!cm_tbs_build(&tbs, bytes, &st))
 		cm_throw(&st, NULL);

@@ -101,7 +101,7 @@ cm_revocation_of(const char *reason, TimestampTz invalid_since, const char *acto
 static void
 changed(const CmCertificateRow *row, const char *event)
 {
-	CmCrlChange change = {row->has_shard ? row->shard : -1, (char *) event, row->id, row->subscriber_id};
+	CmCrlChange change = {row->has_shard ? row->shard : -1, row->is_ca, (char *) event, row->id, row->subscriber_id};
 
 	cm_crl_change_put(row->ca_id, &change);
 	cm_wake_at_commit();

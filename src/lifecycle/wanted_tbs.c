@@ -108,8 +108,7 @@ cm_wanted_tbs(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, CmTbs 
 	tbs->authority_key_id = issuer->key_identifier;
 	tbs->ca_issuers_url = issuer->ca_issuers_url;
 	tbs->ocsp_url = issuer->ocsp_url;
-	tbs->crl_url = issuer->crl_url;
-	tbs->freshest_crl_url = issuer->delta_crl_url;
+	cm_issuer_crl_urls(issuer, t != NULL && t->ca, &tbs->crl_url, &tbs->freshest_crl_url);
 	tbs->url_values.ca = issuer->name;
 	tbs->extensions = w->extensions;
 	if (t == NULL)

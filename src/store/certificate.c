@@ -11,7 +11,7 @@
 #include "store/insert.h"
 #include "utils/timestamp.h"
 
-#define CERTIFICATE_COLUMNS 25
+#define CERTIFICATE_COLUMNS 26
 #define BODY_COLUMNS 7
 #define AUDIT_COLUMNS 7
 
@@ -96,6 +96,7 @@ cm_certificate_put(const CmCertificateNew *c)
 	nulls[23] = !c->has_shard;
 	values[23] = Int32GetDatum(c->shard);
 	nulls[24] = true;			/* invalid_since */
+	values[25] = BoolGetDatum(c->is_ca);
 	cm_inserter_put(&writer, values, nulls);
 	cm_inserter_close(&writer);
 	put_audit(c);

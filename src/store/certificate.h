@@ -32,6 +32,7 @@ typedef struct CmCertificateNew
 	int64		template_id;
 	bool		has_shard;		/* of the CA's CRL */
 	int			shard;
+	bool		is_ca;			/* basicConstraints say so */
 	const char *action;			/* of the audit row that is written along */
 } CmCertificateNew;
 

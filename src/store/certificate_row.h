@@ -26,6 +26,7 @@ typedef struct CmCertificateRow
 	char	   *revocation_reason;	/* or NULL */
 	bool		has_shard;		/* of the CA's CRL */
 	int			shard;
+	bool		is_ca;			/* basicConstraints say so */
 	char	   *ca_name;		/* NULL: no CA of ours (imported, discovered) */
 	char	   *ca_type;		/* or NULL */
 	char	   *subscriber;		/* NULL: none, or dropped */

@@ -20,7 +20,7 @@ cm_crl_issuer_lock(int64 id, CmCrlIssuer *out)
 {
 	static CmQuery query = {
 		"SELECT id, name, type, key_id, certificate_id, COALESCE((config->>'crl_lifetime')::interval, interval '7 days'),"
-		" COALESCE(config->>'crl_full', 'true') <> 'false', (config->>'delta_crl_lifetime')::interval, config->>'delta_crl_url'"
+		" COALESCE(config->>'crl_full', 'true') <> 'false', (config->>'delta_crl_lifetime')::interval, config->>'delta_crl_url', config->>'crl_ca_url' IS NOT NULL"
 		" FROM certmgr.ca WHERE id = $1 FOR NO KEY UPDATE",
 		1, {INT8OID}
 	};
@@ -41,6 +41,7 @@ cm_crl_issuer_lock(int64 id, CmCrlIssuer *out)
 	if (out->has_delta)
 		out->delta_lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 7));
 	out->delta_url = cm_rows_text(&rows, 0, 8);
+	out->apart = cm_rows_bool(&rows, 0, 9);
 	return true;
 }
 
@@ -56,9 +57,9 @@ cm_crl_issuer_try_lock(int64 id)
 
 /* ---- rows ---- */
 
-/* $2: shard or null; $3: certificate of the issuer or null. */
+/* $2: shard or null; $3: certificate of the issuer or null; $4: what it covers, of one that is no shard. */
 #define SCOPE_IS \
-	"s.ca_id = $1 AND s.shard IS NOT DISTINCT FROM $2 AND (s.shard IS NOT NULL OR s.key_id = CASE WHEN $3 IS NULL" \
+	"s.ca_id = $1 AND s.shard IS NOT DISTINCT FROM $2 AND (s.shard IS NOT NULL OR s.covers = $4 AND s.key_id = CASE WHEN $3 IS NULL" \
 	" THEN (SELECT a.key_id FROM certmgr.ca a WHERE a.id = $1)" \
 	" ELSE (SELECT i.key_id FROM certmgr.issuer i WHERE i.certificate_id = $3 AND i.ca_id = $1) END)"
 
@@ -67,11 +68,12 @@ cm_crl_row_newest(const CmCrlWanted *wanted, CmSlice *der)
 {
 	static CmQuery query = {
 		"SELECT l.der FROM certmgr.crl_scope s JOIN certmgr.crl l ON l.scope_id = s.id WHERE " SCOPE_IS
-		" AND (l.base_number IS NOT NULL) = $4 ORDER BY l.number DESC LIMIT 1",
-		4, {INT8OID, INT4OID, INT8OID, BOOLOID}
+		" AND (l.base_number IS NOT NULL) = $5 ORDER BY l.number DESC LIMIT 1",
+		5, {INT8OID, INT4OID, INT8OID, TEXTOID, BOOLOID}
 	};
 	CmRows		rows = cm_query(&query, (Datum[]) {Int64GetDatum(wanted->ca_id), Int32GetDatum(wanted->shard), Int64GetDatum(wanted->certificate_id),
-								BoolGetDatum(wanted->delta)}, (bool[]) {false, wanted->shard < 0, wanted->certificate_id == 0, false});
+								cm_datum_text(cm_crl_covers_name(wanted->covers)), BoolGetDatum(wanted->delta)},
+								(bool[]) {false, wanted->shard < 0, wanted->certificate_id == 0, false, false});
 
 	if (rows.count == 0)
 		return false;
@@ -82,10 +84,10 @@ cm_crl_row_newest(const CmCrlWanted *wanted, CmSlice *der)
 bool
 cm_crl_scope_exists(const CmCrlWanted *wanted)
 {
-	static CmQuery query = {"SELECT FROM certmgr.crl_scope s WHERE " SCOPE_IS, 3, {INT8OID, INT4OID, INT8OID}};
+	static CmQuery query = {"SELECT FROM certmgr.crl_scope s WHERE " SCOPE_IS, 4, {INT8OID, INT4OID, INT8OID, TEXTOID}};
 
-	return cm_query(&query, (Datum[]) {Int64GetDatum(wanted->ca_id), Int32GetDatum(wanted->shard), Int64GetDatum(wanted->certificate_id)},
-					(bool[]) {false, wanted->shard < 0, wanted->certificate_id == 0}).count > 0;
+	return cm_query(&query, (Datum[]) {Int64GetDatum(wanted->ca_id), Int32GetDatum(wanted->shard), Int64GetDatum(wanted->certificate_id),
+									cm_datum_text(cm_crl_covers_name(wanted->covers))}, (bool[]) {false, wanted->shard < 0, wanted->certificate_id == 0, false}).count > 0;
 }
 
 int64
@@ -192,23 +194,21 @@ revoked(const Datum *values, const bool *nulls, void *arg)
 }
 
 void
-cm_crl_revoked_each(int64 ca_id, int shard, Datum issuers, TimestampTz alive_since, CmRevokedFn fn, void *arg)
+cm_crl_revoked_each(int64 ca_id, const CmCrlScope *scope, Datum issuers, TimestampTz alive_since, CmRevokedFn fn, void *arg)
 {
 	/* The literal state makes the partial indexes usable, whose order this is. */
-	static CmQuery all = {
-		"SELECT serial, revoked_at, revocation_reason, invalid_since FROM certmgr.certificate"
-		" WHERE ca_id = $1 AND state = 'revoked' AND not_after >= $2 AND issuer_id = ANY ($3) ORDER BY serial",
-		3, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}
-	};
-	static CmQuery sharded = {
-		"SELECT serial, revoked_at, revocation_reason, invalid_since FROM certmgr.certificate"
-		" WHERE ca_id = $1 AND state = 'revoked' AND not_after >= $2 AND issuer_id = ANY ($3) AND shard = $4 ORDER BY serial",
-		4, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID, INT4OID}
-	};
-	Datum		args[4] = {Int64GetDatum(ca_id), TimestampTzGetDatum(alive_since), issuers, Int32GetDatum(shard)};
+#define REVOKED \
+	"SELECT serial, revoked_at, revocation_reason, invalid_since FROM certmgr.certificate" \
+	" WHERE ca_id = $1 AND state = 'revoked' AND not_after >= $2 AND issuer_id = ANY ($3)"
+	static CmQuery all = {REVOKED " ORDER BY serial", 3, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}};
+	static CmQuery ca = {REVOKED " AND is_ca ORDER BY serial", 3, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}};
+	static CmQuery user = {REVOKED " AND NOT is_ca ORDER BY serial", 3, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}};
+	static CmQuery sharded = {REVOKED " AND shard = $4 ORDER BY serial", 4, {INT8OID, TIMESTAMPTZOID, INT8ARRAYOID, INT4OID}};
+	Datum		args[4] = {Int64GetDatum(ca_id), TimestampTzGetDatum(alive_since), issuers, Int32GetDatum(scope->shard)};
 	Each		each = {fn, arg};
+	CmQuery    *query = scope->shard >= 0 ? &sharded : scope->covers == CM_CRL_CA ? &ca : scope->covers == CM_CRL_USER ? &user : &all;
 
-	(void) cm_query_each(shard < 0 ? &all : &sharded, args, NULL, revoked, &each);
+	(void) cm_query_each(query, args, NULL, revoked, &each);
 }
 
 bool
@@ -225,20 +225,20 @@ void
 cm_crl_change_put(int64 ca_id, const CmCrlChange *change)
 {
 	static CmQuery put = {
-		"INSERT INTO certmgr_private.crl_change (ca_id, shard, event, certificate_id, subscriber_id) VALUES ($1, $2, $3, $4, $5)",
-		5, {INT8OID, INT4OID, TEXTOID, INT8OID, INT8OID}
+		"INSERT INTO certmgr_private.crl_change (ca_id, shard, event, certificate_id, subscriber_id, is_ca) VALUES ($1, $2, $3, $4, $5, $6)",
+		6, {INT8OID, INT4OID, TEXTOID, INT8OID, INT8OID, BOOLOID}
 	};
 
 	(void) cm_query(&put, (Datum[]) {Int64GetDatum(ca_id), Int32GetDatum(change->shard), cm_datum_text(change->event),
-									 Int64GetDatum(change->certificate_id), Int64GetDatum(change->subscriber_id)},
-					(bool[]) {false, change->shard < 0, change->event == NULL, change->certificate_id == 0, change->subscriber_id == 0});
+									 Int64GetDatum(change->certificate_id), Int64GetDatum(change->subscriber_id), BoolGetDatum(change->is_ca)},
+					(bool[]) {false, change->shard < 0, change->event == NULL, change->certificate_id == 0, change->subscriber_id == 0, false});
 }
 
 CmCrlChange *
 cm_crl_changes_take(int64 ca_id, int *count)
 {
 	static CmQuery take = {
-		"DELETE FROM certmgr_private.crl_change WHERE ca_id = $1 RETURNING shard, event, certificate_id, subscriber_id",
+		"DELETE FROM certmgr_private.crl_change WHERE ca_id = $1 RETURNING shard, event, certificate_id, subscriber_id, is_ca",
 		1, {INT8OID}
 	};
 	CmRows		rows = cm_query_now(&take, (Datum[]) {Int64GetDatum(ca_id)}, NULL);
@@ -250,6 +250,7 @@ cm_crl_changes_take(int64 ca_id, int *count)
 		changes[i].event = cm_rows_text(&rows, i, 1);
 		changes[i].certificate_id = cm_rows_int64(&rows, i, 2);
 		changes[i].subscriber_id = cm_rows_int64(&rows, i, 3);
+		changes[i].is_ca = cm_rows_bool(&rows, i, 4);
 	}
 	*count = rows.count;
 	return changes;

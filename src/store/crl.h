@@ -7,6 +7,7 @@
 
 #include "base/der.h"
 #include "datatype/timestamp.h"
+#include "store/crl_scope.h"
 
 /* What of a CA is needed to sign its CRLs. */
 typedef struct CmCrlIssuer
@@ -21,6 +22,7 @@ typedef struct CmCrlIssuer
 	bool		has_delta;
 	Interval	delta_lifetime;
 	char	   *delta_url;		/* template, or NULL */
+	bool		apart;			/* CA certificates have lists of their own */
 } CmCrlIssuer;
 
 /* False when there is none. Locked against another one who signs: the order of CRLs is the order of their numbers. */
@@ -41,11 +43,12 @@ typedef struct CmCrlRow
 	int64		entries;
 } CmCrlRow;
 
-/* Which one is wanted: shard -1: of everything; certificate_id 0: by the active key (shards know theirs). */
+/* Which one is wanted: shard -1: not of a shard (covers counts); certificate_id 0: by the active key (shards know theirs). */
 typedef struct CmCrlWanted
 {
 	int64		ca_id;
 	int			shard;
+	CmCrlCovers covers;
 	bool		delta;
 	int64		certificate_id;
 } CmCrlWanted;
@@ -82,7 +85,7 @@ typedef void (*CmRevokedFn) (const CmRevokedRow *row, void *arg);
  * this moment: an old one could lack entries that the CRL before had.
  * issuers: the certificates of the key that signs.
  */
-extern void cm_crl_revoked_each(int64 ca_id, int shard, Datum issuers, TimestampTz alive_since, CmRevokedFn fn, void *arg);
+extern void cm_crl_revoked_each(int64 ca_id, const CmCrlScope *scope, Datum issuers, TimestampTz alive_since, CmRevokedFn fn, void *arg);
 /* Is the certificate with that serial issued and not revoked? */
 extern bool cm_crl_is_released(int64 ca_id, CmSlice serial);
 
@@ -91,6 +94,7 @@ extern bool cm_crl_is_released(int64 ca_id, CmSlice serial);
 typedef struct CmCrlChange
 {
 	int			shard;			/* -1: none */
+	bool		is_ca;
 	char	   *event;			/* to be told by NOTIFY; NULL: told already */
 	int64		certificate_id;
 	int64		subscriber_id;

@@ -10,11 +10,24 @@
 /* No CA needs more: a shard of a hundred million certificates then has a tenth of a million. */
 #define CM_CRL_SHARDS_MAX 1000
 
+/* Which certificates a list is for: also which is named by basicConstraints. */
+typedef enum CmCrlCovers
+{
+	CM_CRL_ALL,
+	CM_CRL_CA,
+	CM_CRL_USER
+} CmCrlCovers;
+
+/* "all", "ca" or "user". */
+extern bool cm_crl_covers_parse(const char *name, CmCrlCovers *covers);
+extern const char *cm_crl_covers_name(CmCrlCovers covers);
+
 typedef struct CmCrlScope
 {
 	int64		id;
 	int64		key_id;
-	int			shard;			/* -1: everything */
+	int			shard;			/* -1: none */
+	CmCrlCovers covers;
 	char	   *url;			/* of a shard: address template */
 	bool		open;
 	/* Of the newest lists; 0 when there is none. */
@@ -27,8 +40,9 @@ typedef struct CmCrlScope
 
 /*
  * Makes the open scopes of a CA what its key and configuration (crl_url,
- * crl_shards) say: shards of another key or address are closed, missing ones
- * made under new numbers. Locks the row of the CA.
+ * crl_shards, crl_ca_url) say: shards of another key or address are closed, missing
+ * ones made under new numbers; lists of CA certificates and of end entities are
+ * apart when crl_ca_url says where the first are. Locks the row of the CA.
  */
 extern void cm_crl_scope_sync(int64 ca_id);
 /* Those that still need CRLs. */

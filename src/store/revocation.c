@@ -30,9 +30,9 @@ cm_revocation_put_ordinary(int64 id, const CmRevocation *revocation)
 	static CmQuery query = {
 		"WITH r AS (UPDATE certmgr.certificate c SET state = 'revoked', revoked_at = $2, revocation_reason = $3, invalid_since = $4, renew_at = NULL, status_message = NULL"
 		" WHERE c.id = $1 AND c.state = 'issued' AND c.not_after >= $2 AND c.source <> 'ca' AND (SELECT a.type FROM certmgr.ca a WHERE a.id = c.ca_id) = 'private'"
-		" RETURNING c.ca_id, c.shard, c.subscriber_id),"
-		" h AS (INSERT INTO certmgr_private.crl_change (ca_id, shard, event, certificate_id, subscriber_id)"
-		" SELECT r.ca_id, r.shard, 'revoked', $1, r.subscriber_id FROM r)"
+		" RETURNING c.ca_id, c.shard, c.is_ca, c.subscriber_id),"
+		" h AS (INSERT INTO certmgr_private.crl_change (ca_id, shard, is_ca, event, certificate_id, subscriber_id)"
+		" SELECT r.ca_id, r.shard, r.is_ca, 'revoked', $1, r.subscriber_id FROM r)"
 		" INSERT INTO certmgr.audit_event (at, actor, action, object_type, object_id, detail)"
 		" SELECT $5, $6, 'revoke', 'certificate', $1, pg_catalog.jsonb_build_object('reason', $3) FROM r",
 		6, {INT8OID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
@@ -102,10 +102,10 @@ cm_revocation_put_many(Datum ids, const CmRevocation *revocation, int *count)
 		" WHERE c.id = ANY ($1) AND c.state = 'issued' AND c.not_after >= $2 ORDER BY c.id FOR UPDATE OF c),"
 		" r AS (UPDATE certmgr.certificate c SET state = 'revoked', revoked_at = $2, revocation_reason = $3, invalid_since = $4, renew_at = NULL,"
 		" status_message = CASE WHEN l.external THEN 'revoked here; the worker revokes it at the CA' END FROM l WHERE c.id = l.id"
-		" RETURNING c.id, c.ca_id, c.shard, c.subscriber_id, l.external, c.source = 'ca' AS ca),"
+		" RETURNING c.id, c.ca_id, c.shard, c.is_ca, c.subscriber_id, l.external, c.source = 'ca' AS ca),"
 		" e AS (INSERT INTO certmgr.audit_event (at, actor, action, object_type, object_id, detail)"
 		" SELECT $2, $5, 'revoke', 'certificate', r.id, pg_catalog.jsonb_build_object('reason', $3) FROM r),"
-		" h AS (INSERT INTO certmgr_private.crl_change (ca_id, shard) SELECT DISTINCT r.ca_id, r.shard FROM r WHERE NOT r.external)"
+		" h AS (INSERT INTO certmgr_private.crl_change (ca_id, shard, is_ca) SELECT DISTINCT r.ca_id, r.shard, r.is_ca FROM r WHERE NOT r.external)"
 		" SELECT id, subscriber_id, external, ca FROM r",
 		5, {INT8ARRAYOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, TEXTOID}
 	};

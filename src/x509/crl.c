@@ -265,6 +265,8 @@ check_frame(const CmCrl *crl, const CmKey *issuer, CmStatus *st)
 		return cm_fail(st, CM_INVALID, "CRL would end before it begins");
 	if (crl->delta && crl->base_number > crl->number)
 		return cm_fail(st, CM_INVALID, "delta CRL would be older than its base");
+	if (crl->only_ca && crl->only_user)
+		return cm_fail(st, CM_INVALID, "CRL would be of CA certificates alone and of end entities alone");
 	if (!check_names(crl->distribution_point, st) || !check_names(crl->freshest, st))
 		return false;
 	if (cm_sign_algorithm(crl->issuer_alg).len == 0)
@@ -348,12 +350,14 @@ put_points(CmBuf *out, const CmCrl *crl)
 	size_t		seq;
 	size_t		point;
 
-	if (crl->distribution_point.len > 0 || crl->only_ca)
+	if (crl->distribution_point.len > 0 || crl->only_user || crl->only_ca)
 	{
 		ext = open_extension(out, 28, true);	/* issuingDistributionPoint */
 		seq = cm_der_open(out, CM_DER_SEQUENCE);
 		if (crl->distribution_point.len > 0)
 			put_point_name(out, crl->distribution_point);
+		if (crl->only_user)
+			cm_der_put(out, CM_DER_CONTEXT(1), "\xff", 1);
 		if (crl->only_ca)
 			cm_der_put(out, CM_DER_CONTEXT(2), "\xff", 1);
 		cm_der_close(out, seq);

@@ -22,6 +22,7 @@ typedef struct CmCrl
 	int64_t		next_update;
 	CmSlice		distribution_point; /* GeneralNames content of the issuing distribution point; empty: the list covers everything */
 	bool		only_ca;		/* onlyContainsCACerts */
+	bool		only_user;		/* onlyContainsUserCerts; not both */
 	CmSlice		freshest;		/* GeneralNames content: where the delta is; empty: there is none */
 	bool		delta;
 	uint64_t	base_number;	/* of a delta */

@@ -262,6 +262,7 @@ test_refused(void **state)
 	BAD(bad.distribution_point = cm_slice("\x86\x05", 2), CM_INVALID, "distribution point of a CRL is not made of GeneralNames");
 	BAD(bad.freshest = cm_slice("\x30\x00", 2), CM_INVALID, "distribution point of a CRL is not made of GeneralNames");
 	BAD((bad.delta = true, bad.base_number = bad.number + 1), CM_INVALID, "delta CRL would be older than its base");
+	BAD((bad.only_ca = true, bad.only_user = true), CM_INVALID, "CRL would be of CA certificates alone and of end entities alone");
 	BAD(bad.issuer_alg = CM_KEY_OTHER, CM_UNSUPPORTED, "issuer's key algorithm cannot sign CRLs");
 	BAD(bad.issuer_alg = CM_KEY_ED25519, CM_MISMATCH, "CRL names another signature algorithm than the issuer's key has");
 #undef BAD
@@ -407,6 +408,7 @@ test_shard(void **state)
 	idp = X509_CRL_get_ext_d2i(c, NID_issuing_distribution_point, NULL, NULL);
 	assert_non_null(idp);
 	assert_int_equal(idp->onlyCA, 0xff);
+	assert_int_equal(idp->onlyuser, 0);
 	assert_int_equal(idp->distpoint->type, 0);
 	assert_int_equal(sk_GENERAL_NAME_num(idp->distpoint->name.fullname), 2);
 	ISSUING_DIST_POINT_free(idp);
