@@ -3,7 +3,7 @@
 SET client_min_messages = error;
 SET timezone = 'UTC';
 CREATE FUNCTION pg_temp.value_of(type regtype, name text) RETURNS text LANGUAGE sql AS $$
-	SELECT format('%L::%s', CASE name WHEN 'reason' THEN 'superseded' WHEN 'password' THEN 'long enough' WHEN 'key_algorithm' THEN 'EC-P256' ELSE CASE type::text WHEN 'text' THEN 'x' WHEN 'text[]' THEN '{x}' WHEN 'jsonb' THEN '{}' WHEN 'boolean' THEN 'true' WHEN 'interval' THEN '1 day'
+	SELECT format('%L::%s', CASE name WHEN 'reason' THEN 'superseded' WHEN 'password' THEN 'long enough' WHEN 'key_algorithm' THEN 'EC-P256' WHEN 'covers' THEN 'all' ELSE CASE type::text WHEN 'text' THEN 'x' WHEN 'text[]' THEN '{x}' WHEN 'jsonb' THEN '{}' WHEN 'boolean' THEN 'true' WHEN 'interval' THEN '1 day'
 		WHEN 'timestamp with time zone' THEN '2020-01-01' WHEN 'bytea' THEN '\x00' WHEN 'bigint[]' THEN '{0}' ELSE '0' END END, type) $$;
 -- NULL at that place; 0: everywhere; -1: nowhere.
 CREATE FUNCTION pg_temp.call(function oid, null_at int) RETURNS text LANGUAGE plpgsql AS $$
