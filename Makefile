@@ -95,7 +95,7 @@ $(INSTALL_SQL): FORCE
 
 UNIT_DIR = build/unit
 UNIT_LIB = $(UNIT_DIR)/libcertmgr.a
-UNIT_OBJS = $(PLAIN_OBJS:%=$(UNIT_DIR)/%) $(UNIT_DIR)/src/pg/json.o
+UNIT_OBJS = $(PLAIN_OBJS:%=$(UNIT_DIR)/%) $(UNIT_DIR)/src/pg/json.o $(UNIT_DIR)/src/pg/json_scan.o
 UNIT_TESTS = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(wildcard test/unit/test_*.c))
 # Other .c files in test/unit are helpers, linked to every test.
 UNIT_HELPERS = $(patsubst %.c,$(UNIT_DIR)/%.o,$(filter-out test/unit/test_%,$(wildcard test/unit/*.c)))

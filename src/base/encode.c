@@ -176,8 +176,8 @@ cm_hex_encode(CmBuf *out, const void *data, size_t len)
 	return true;
 }
 
-static int
-hex_digit(unsigned char c)
+int
+cm_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -198,8 +198,8 @@ cm_hex_decode(CmBuf *out, const char *text, size_t len)
 		return false;
 	while (i < len)
 	{
-		int			high = hex_digit((unsigned char) text[i]);
-		int			low = i + 1 < len ? hex_digit((unsigned char) text[i + 1]) : -1;
+		int			high = cm_hex_digit(text[i]);
+		int			low = i + 1 < len ? cm_hex_digit(text[i + 1]) : -1;
 
 		if (high < 0 || low < 0)
 			return undo(out, keep);

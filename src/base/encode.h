@@ -13,6 +13,8 @@ extern bool cm_base64_encode(CmBuf *out, const void *data, size_t len);
 /* Decodes either alphabet, padded or not; anything else, and stray bits in the last character, are refused. */
 extern bool cm_base64_decode(CmBuf *out, const char *text, size_t len);
 extern bool cm_hex_encode(CmBuf *out, const void *data, size_t len);		/* lower case */
+/* The value of one digit, either case; -1 for anything else. */
+extern int	cm_hex_digit(char c);
 extern bool cm_hex_decode(CmBuf *out, const char *text, size_t len);		/* either case, colons allowed */
 
 /* Appends one armoured block, 64 columns, final newline. */

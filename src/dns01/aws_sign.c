@@ -70,18 +70,6 @@ append_encoded(CmBuf *out, uint8_t c)
 		cm_buf_printf(out, "%%%02X", c);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Decodes what the wire encoded and encodes it in the one way that is signed. */
 static void
 append_reencoded(CmBuf *out, const char *text, size_t len)
@@ -90,8 +78,8 @@ append_reencoded(CmBuf *out, const char *text, size_t len)
 
 	for (i = 0; i < len; i++)
 	{
-		int			high = text[i] == '%' && i + 2 < len ? hex_digit(text[i + 1]) : -1;
-		int			low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+		int			high = text[i] == '%' && i + 2 < len ? cm_hex_digit(text[i + 1]) : -1;
+		int			low = high >= 0 ? cm_hex_digit(text[i + 2]) : -1;
 
 		if (low >= 0)
 		{

@@ -4,10 +4,7 @@
  * Runs in backends and in the database worker (answers of CAs and DNS APIs,
  * configuration of providers) and, built with -DFRONTEND, in unit tests. It
  * locks nothing. PostgreSQL's parser (pg_parse_json) decides what is JSON;
- * but because that parser recurses, and in the server converts escapes to the
- * database's encoding (with an ERROR where it cannot), one linear pass comes
- * before it: the pass bounds depth and number of values, checks UTF-8, and
- * writes escapes of non-ASCII characters as UTF-8. So a hostile text is never
+ * json_scan.c goes over the text before it, so that a hostile text is never
  * an ERROR here, and the strings of a tree are UTF-8 whatever the database
  * uses. Only lack of memory throws (palloc).
  */
@@ -22,21 +19,16 @@
 #include "utils/memutils.h"
 #endif
 
+#include "base/utf8.h"
 #include "pg/json.h"
 #include "pg/json_compat.h"
+#include "pg/json_scan.h"
 
 /*
  * No text we parse is larger; with it every size here fits an int and stays
  * far below palloc's limit of 1 GB.
  */
 #define MAX_TEXT ((size_t) 16 * 1024 * 1024)
-
-/*
- * Values of one text. The default cap of an HTTP body (256 KiB) has room for
- * 131,072 one-digit numbers, so this refuses only texts made to eat memory: a
- * value costs about 60 bytes here, so 16 MiB at most.
- */
-#define MAX_VALUES 262144
 
 struct CmJson
 {
@@ -64,199 +56,6 @@ typedef struct Builder
 	int			depth;
 	char	   *key;			/* of the next value */
 } Builder;
-
-/* State of the first pass. */
-typedef struct Scan
-{
-	const uint8_t *at;
-	const uint8_t *end;
-	char	   *out;			/* the text rewritten; never longer than the input */
-	size_t		outlen;
-	int			depth;
-	int			values;
-} Scan;
-
-/* Bytes of the UTF-8 character at p, or 0: overlong forms, surrogates and numbers above 10FFFF are no characters. */
-static int
-utf8_length(const uint8_t *p, const uint8_t *end)
-{
-	int			len;
-	uint8_t		low = 0x80;
-	uint8_t		high = 0xbf;
-	int			i;
-
-	if (*p < 0x80)
-		return 1;
-	if (*p >= 0xc2 && *p <= 0xdf)
-		len = 2;
-	else if ((*p & 0xf0) == 0xe0)
-		len = 3;
-	else if (*p >= 0xf0 && *p <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (end - p < len)
-		return 0;
-	if (*p == 0xe0)
-		low = 0xa0;
-	else if (*p == 0xed)
-		high = 0x9f;
-	else if (*p == 0xf0)
-		low = 0x90;
-	else if (*p == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
-/* The number of a \uXXXX escape at p, or -1. */
-static int32_t
-escape_value(const uint8_t *p, const uint8_t *end)
-{
-	int32_t		value = 0;
-	int			i;
-
-	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
-		return -1;
-	for (i = 2; i < 6; i++)
-	{
-		uint8_t		c = p[i];
-
-		value <<= 4;
-		if (c >= '0' && c <= '9')
-			value |= c - '0';
-		else if (c >= 'a' && c <= 'f')
-			value |= c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			value |= c - 'A' + 10;
-		else
-			return -1;
-	}
-	return value;
-}
-
-static void
-put_utf8(Scan *scan, uint32_t c)
-{
-	char	   *p = scan->out + scan->outlen;
-
-	if (c < 0x800)
-	{
-		*p++ = (char) (0xc0 | (c >> 6));
-	}
-	else if (c < 0x10000)
-	{
-		*p++ = (char) (0xe0 | (c >> 12));
-		*p++ = (char) (0x80 | ((c >> 6) & 0x3f));
-	}
-	else
-	{
-		*p++ = (char) (0xf0 | (c >> 18));
-		*p++ = (char) (0x80 | ((c >> 12) & 0x3f));
-		*p++ = (char) (0x80 | ((c >> 6) & 0x3f));
-	}
-	*p++ = (char) (0x80 | (c & 0x3f));
-	scan->outlen = (size_t) (p - scan->out);
-}
-
-/* One escape inside a string. ASCII ones are left to the parser, which also refuses what is no escape. */
-static bool
-scan_escape(Scan *scan)
-{
-	int32_t		c = escape_value(scan->at, scan->end);
-	int			len = 2;
-
-	if (c < 0x80)
-	{
-		if (scan->end - scan->at < len)
-			return false;
-		if ((uint8_t) scan->at[1] >= 0x80)
-			len = 1;			/* no escape; the character behind is checked on its own */
-		memcpy(scan->out + scan->outlen, scan->at, len);
-		scan->outlen += len;
-		scan->at += len;
-		return true;
-	}
-	len = 6;
-	if (c >= 0xd800 && c <= 0xdbff)
-	{
-		int32_t		low = escape_value(scan->at + 6, scan->end);
-
-		if (low < 0xdc00 || low > 0xdfff)
-			return false;
-		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-		len = 12;
-	}
-	else if (c >= 0xdc00 && c <= 0xdfff)
-		return false;
-	put_utf8(scan, (uint32_t) c);
-	scan->at += len;
-	return true;
-}
-
-/* What a character outside of strings means for depth and count. */
-static bool
-scan_structure(Scan *scan, uint8_t c, CmStatus *st)
-{
-	if (c == '[' || c == '{')
-	{
-		if (++scan->depth > CM_JSON_MAX_DEPTH)
-			return cm_fail(st, CM_LIMIT, "JSON text is nested more than %d levels deep", CM_JSON_MAX_DEPTH);
-		scan->values++;
-	}
-	else if ((c == ']' || c == '}') && scan->depth > 0)
-		scan->depth--;
-	else if (c == ',')
-		scan->values++;
-	if (scan->values >= MAX_VALUES)
-		return cm_fail(st, CM_LIMIT, "JSON text has more than %d values", MAX_VALUES);
-	return true;
-}
-
-/*
- * The first pass. Its idea of a string need not be exact for texts that are
- * no JSON: up to the first error the parser sees the same strings, and there
- * it stops.
- */
-static bool
-scan_text(Scan *scan, CmStatus *st)
-{
-	const uint8_t *start = scan->at;
-	bool		in_string = false;
-
-	while (scan->at < scan->end)
-	{
-		uint8_t		c = *scan->at;
-		int			len = utf8_length(scan->at, scan->end);
-
-		if (c == '\0' || len == 0)
-		{
-			cm_fail(st, CM_INVALID, c == '\0' ? "JSON text contains a NUL byte" : "JSON text is not valid UTF-8");
-			return cm_fail_detail(st, "The error is at byte %d.", (int) (scan->at - start) + 1);
-		}
-		if (in_string && c == '\\')
-		{
-			if (!scan_escape(scan))
-			{
-				cm_fail(st, CM_INVALID, "JSON text contains an invalid escape sequence");
-				return cm_fail_detail(st, "The error is at byte %d.", (int) (scan->at - start) + 1);
-			}
-			continue;
-		}
-		if (c == '"')
-			in_string = !in_string;
-		else if (!in_string && !scan_structure(scan, c, st))
-			return false;
-		memcpy(scan->out + scan->outlen, scan->at, len);
-		scan->outlen += len;
-		scan->at += len;
-	}
-	return true;
-}
 
 /* A new value becomes the last child of the open container. */
 static CmJson *
@@ -410,21 +209,19 @@ scalar(void *state, char *token, JsonTokenType type)
 static CmJson *
 parse_text(CmSlice input, CmStatus *st)
 {
-	Scan		scan = {input.data, input.data + input.len, NULL, 0, 0, 1};
+	char	   *scanned;
+	size_t		len;
 	Builder		builder = {0};
 	JsonSemAction actions = {0};
 	JsonLexContext *lex;
 	JsonParseErrorType error;
 
-	scan.out = palloc(input.len + 1);
-	if (!scan_text(&scan, st))
+	scanned = palloc(input.len + 1);
+	if (!cm_json_scan(input, scanned, &len, &builder.bound, st))
 	{
-		pfree(scan.out);
+		pfree(scanned);
 		return NULL;
 	}
-	scan.out[scan.outlen] = '\0';
-
-	builder.bound = scan.values;
 	builder.values = palloc0(sizeof(CmJson) * builder.bound);
 	actions.semstate = &builder;
 	actions.object_start = object_start;
@@ -433,14 +230,14 @@ parse_text(CmSlice input, CmStatus *st)
 	actions.array_end = container_end;
 	actions.object_field_start = field_start;
 	actions.scalar = scalar;
-	lex = cm_json_lexer_create(scan.out, (int) scan.outlen, PG_UTF8);
+	lex = cm_json_lexer_create(scanned, (int) len, PG_UTF8);
 #ifdef FRONTEND
 	/* the parser drops its tokens at an error, and no context is there to collect them: so nothing but JSON gets to the actions */
 	error = pg_parse_json(lex, &nullSemAction);
 	if (error == JSON_SUCCESS)
 	{
 		cm_json_lexer_free(lex);
-		lex = cm_json_lexer_create(scan.out, (int) scan.outlen, PG_UTF8);
+		lex = cm_json_lexer_create(scanned, (int) len, PG_UTF8);
 		error = pg_parse_json(lex, &actions);
 	}
 #else
@@ -450,7 +247,7 @@ parse_text(CmSlice input, CmStatus *st)
 	{
 		/* the text itself stays out of the message: it may be a credential */
 		cm_fail(st, CM_INVALID, "text is not valid JSON");
-		cm_fail_detail(st, "The error is near byte %d of %zu.", (int) (lex->token_start != NULL ? lex->token_start - scan.out : 0) + 1, scan.outlen);
+		cm_fail_detail(st, "The error is near byte %d of %zu.", (int) (lex->token_start != NULL ? lex->token_start - scanned : 0) + 1, len);
 		pfree(builder.values);
 		builder.values = NULL;
 	}
@@ -459,7 +256,7 @@ parse_text(CmSlice input, CmStatus *st)
 		builder.values->total = builder.used;
 #endif
 	cm_json_lexer_free(lex);
-	pfree(scan.out);
+	pfree(scanned);
 	return builder.values;
 }
 
@@ -599,7 +396,8 @@ cm_json_quote(CmBuf *out, const char *utf8)
 	cm_buf_append_byte(out, '"');
 	while (p < end)
 	{
-		int			len = utf8_length(p, end);
+		uint32_t	code;
+		size_t		len = cm_utf8_next(p, (size_t) (end - p), &code);
 
 		if (len == 0)
 		{
@@ -612,7 +410,7 @@ cm_json_quote(CmBuf *out, const char *utf8)
 		if (*p < 0x20)
 			cm_buf_printf(out, "\\u%04x", *p);
 		else
-			cm_buf_append(out, p, (size_t) len);
+			cm_buf_append(out, p, len);
 		p += len;
 	}
 	return cm_buf_append_byte(out, '"');

@@ -4,7 +4,7 @@
  */
 #include "x509/certificate_policy.h"
 
-#include "x509/name.h"
+#include "base/utf8.h"
 #include "x509/url.h"
 
 #include <string.h>

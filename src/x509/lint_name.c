@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/host.h"
-#include "x509/name.h"
+#include "base/utf8.h"
 
 #define TELETEXSTRING 0x14
 #define UNIVERSALSTRING 0x1c

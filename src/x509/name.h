@@ -22,12 +22,6 @@ extern bool cm_name_common_name(CmSlice der, CmBuf *text);
 /* Is this one well-formed Name and nothing else? Looks at the structure only: cheap, for names that are kept byte for byte. */
 extern bool cm_name_check(CmSlice der, CmStatus *st);
 
-/* Is this UTF-8 (RFC 3629: nothing overlong, no surrogates)? Counts the characters; chars may be NULL. */
-extern bool cm_utf8_check(CmSlice text, size_t *chars);
-/* Appends foreign text as valid, printable UTF-8: a backslash is doubled; controls, invisible characters, bytes that are not UTF-8 (or not ASCII, when ascii) become \XX. */
-extern void cm_utf8_put_escaped(CmBuf *out, CmSlice text, bool ascii);
-/* Undoes it: "\\" is a backslash, "\XX" a byte; false for any other backslash. Appended. */
-extern bool cm_utf8_unescape(const char *text, CmBuf *out);
 /* OpenSSL's names of objects: short or long name to dotted OID, dotted OID to short name (NULL when it has none). */
 extern bool cm_oid_from_name(const char *name, char *dotted, size_t size);
 extern const char *cm_oid_name(const char *dotted);

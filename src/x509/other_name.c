@@ -6,7 +6,7 @@
 
 #include "base/encode.h"
 #include "base/host.h"
-#include "x509/name.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>

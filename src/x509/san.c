@@ -11,6 +11,7 @@
 
 #include "base/encode.h"
 #include "base/host.h"
+#include "base/utf8.h"
 #include "x509/name.h"
 #include "x509/other_name.h"
 

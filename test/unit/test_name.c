@@ -13,6 +13,7 @@
 #include <openssl/x509.h>
 
 #include "base/encode.h"
+#include "base/utf8.h"
 #include "x509/name.h"
 
 static CmSlice

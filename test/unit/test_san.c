@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/encode.h"
+#include "base/utf8.h"
 #include "x509/name.h"
 #include "x509/san.h"
 
