@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "lifecycle/ca_sign.h"
+#include "lifecycle/texts.h"
 #include "pg/error.h"
 #include "pg/interval.h"
 #include "pg/lock.h"
@@ -271,30 +272,22 @@ cm_ca_sign(const CmCaSign *sign, CmBuf *der)
 /* ---- into the inventory ---- */
 
 static void
-append_usage(const char *name, void *arg)
-{
-	char	 ***next = arg;
-
-	*(*next)++ = pstrdup(name);
-}
-
-static void
 fill_row(const CmCertificate *cert, CmCertificateNew *row)
 {
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf	   *subject = cm_own_buf(0);
-	char	   *usages[16];		/* nine bits there are */
-	char	  **next = usages;
+	char	  **usages;
+	int			usage_count;
 
 	if (!cm_name_format(cert->subject, subject, &st))
 		cm_throw(&st, NULL);
-	cm_usage_each(cert->key_usage & 0x1ff, cm_slice(NULL, 0), append_usage, &next);
+	usages = cm_usage_texts(cert->key_usage, cm_slice(NULL, 0), &usage_count);
 	row->state = "issued";
 	row->source = "ca";
 	row->serial = cert->serial;
 	row->subject = cm_datum_text(cm_buf_cstr(subject));
 	row->sans = cm_datum_text_array(NULL, 0);
-	row->usages = cm_datum_text_array(usages, (int) (next - usages));
+	row->usages = cm_datum_text_array(usages, usage_count);
 	row->key_algorithm = cm_key_alg_name(cert->key_alg);
 	row->is_ca = cert->ca;
 	row->not_before = time_t_to_timestamptz(cert->not_before);

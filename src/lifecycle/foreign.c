@@ -8,74 +8,37 @@
 #include "lib/stringinfo.h"
 #include "lifecycle/foreign.h"
 #include "lifecycle/lint.h"
+#include "lifecycle/texts.h"
 #include "pg/error.h"
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/import.h"
 #include "utils/timestamp.h"
 #include "x509/name.h"
-#include "x509/san.h"
-#include "x509/usage.h"
 
+/* Of the usages on a row; more than anybody uses. */
 #define USAGES_MAX 64
 /* Of the sentences on a row: some six of them; whoever breaks more has been told enough. */
 #define WORDS_MAX 1024
-
-typedef struct Usages
-{
-	char	   *names[USAGES_MAX];
-	int			count;
-} Usages;
-
-static void
-add_usage(const char *name, void *arg)
-{
-	Usages	   *usages = arg;
-
-	if (usages->count < USAGES_MAX)
-		usages->names[usages->count++] = pstrdup(name);
-}
-
-static Datum
-san_texts(CmSlice sans)
-{
-	CmStatus	st = CM_STATUS_INIT;
-	CmSlice		rest = sans;
-	CmDer		name;
-	char	  **texts;
-	int			count = 0;
-
-	while (cm_der_next(&rest, &name))
-		count++;
-	texts = palloc(sizeof(char *) * Max(count, 1));
-	count = 0;
-	while (cm_der_next(&sans, &name))
-	{
-		CmBuf	   *shown = cm_own_buf(0);
-
-		if (!cm_san_format(name.whole, shown, &st))
-			cm_throw(&st, NULL);
-		texts[count++] = pstrdup(cm_buf_cstr(shown));
-	}
-	return cm_datum_text_array(texts, count);
-}
 
 void
 cm_foreign_row(const CmCertificate *cert, CmCertificateNew *row)
 {
 	CmBuf	   *subject = cm_own_buf(0);
-	Usages		usages = {{NULL}, 0};
+	char	  **texts;
+	int			count;
 	CmStatus	st = CM_STATUS_INIT;
 
 	if (!cm_name_format(cert->subject, subject, &st))
 		cm_throw(&st, NULL);
-	cm_usage_each(cert->has_key_usage ? cert->key_usage : 0, cert->ext_key_usage, add_usage, &usages);
 	row->state = "issued";
 	row->source = "imported";
 	row->serial = cert->serial;
 	row->subject = cm_datum_text(cm_buf_cstr(subject));
-	row->sans = san_texts(cert->sans);
-	row->usages = cm_datum_text_array(usages.names, usages.count);
+	texts = cm_san_texts(cert->sans, &count);
+	row->sans = cm_datum_text_array(texts, count);
+	texts = cm_usage_texts(cert->has_key_usage ? cert->key_usage : 0, cert->ext_key_usage, &count);
+	row->usages = cm_datum_text_array(texts, Min(count, USAGES_MAX));
 	row->key_algorithm = cm_key_alg_name(cert->key_alg);
 	row->is_ca = cert->ca;
 	row->not_before = time_t_to_timestamptz(cert->not_before);

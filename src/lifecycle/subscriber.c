@@ -15,6 +15,7 @@
 #include "lifecycle/revoke.h"
 #include "lifecycle/subscriber.h"
 #include "lifecycle/template.h"
+#include "lifecycle/texts.h"
 #include "mb/pg_wchar.h"
 #include "pg/error.h"
 #include "pg/interval.h"
@@ -126,28 +127,12 @@ set_sans(CmSubscriberRow *row, char *const *sans, int count)
 
 /* ---- usages and key ---- */
 
-typedef struct UsageList
-{
-	char	  **names;
-	int			count;
-} UsageList;
-
-static void
-add_usage(const char *name, void *arg)
-{
-	UsageList  *list = arg;
-
-	list->names = repalloc(list->names, sizeof(char *) * (list->count + 1));
-	list->names[list->count++] = pstrdup(name);
-}
-
 static void
 set_usages(CmSubscriberRow *row, char *const *usages, int count)
 {
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf	   *purposes = cm_own_buf(0);
 	uint32_t	key_usage = 0;
-	UsageList	list = {palloc(sizeof(char *)), 0};
 
 	for (int i = 0; i < count; i++)
 	{
@@ -159,15 +144,13 @@ set_usages(CmSubscriberRow *row, char *const *usages, int count)
 				(errcode(CM_ERRCODE_POLICY),
 				 errmsg("usage \"%s\" is for CAs only", key_usage & CM_KU_KEY_CERT_SIGN ? "keyCertSign" : "cRLSign"),
 				 errhint("SELECT certmgr.create_intermediate_ca(...) makes a CA.")));
-	cm_usage_each(key_usage, cm_slice(purposes->data, purposes->len), add_usage, &list);
-	if (list.count == 0)
+	row->usages = cm_usage_texts(key_usage, cm_slice(purposes->data, purposes->len), &row->usage_count);
+	if (row->usage_count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a subscriber needs at least one usage"),
 				 errdetail("A certificate without usages may be used for everything."),
 				 errhint("The default is '{digitalSignature,serverAuth,clientAuth}'.")));
-	row->usages = list.names;
-	row->usage_count = list.count;
 }
 
 /* TLS servers and clients; an RSA key may also be used for key transport, which TLS 1.2 still knows. */

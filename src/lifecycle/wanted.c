@@ -7,8 +7,9 @@
  */
 #include "postgres.h"
 
-#include "lifecycle/wanted.h"
 #include "lib/stringinfo.h"
+#include "lifecycle/texts.h"
+#include "lifecycle/wanted.h"
 #include "pg/caller.h"
 #include "pg/error.h"
 #include "pg/interval.h"
@@ -89,44 +90,17 @@ fill_subject_text(CmWanted *w)
 static void
 fill_sans_text(CmWanted *w)
 {
-	CmSlice		rest = w->sans;
-	CmDer		name;
-	CmStatus	st = CM_STATUS_INIT;
-	int			count = 0;
-
-	while (cm_der_next(&rest, &name))
-		count++;
-	w->san_list = palloc0(sizeof(char *) * (count + 1));
-	w->san_count = 0;
-	rest = w->sans;
-	while (cm_der_next(&rest, &name))
-	{
-		CmBuf	   *buf = cm_own_buf(0);
-
-		if (!cm_san_format(name.whole, buf, &st))
-			cm_throw(&st, NULL);
-		w->san_list[w->san_count++] = pstrdup(cm_buf_cstr(buf));
-	}
+	w->san_list = cm_san_texts(w->sans, &w->san_count);
 	w->sans_text = cm_datum_text_array(w->san_list, w->san_count);
-}
-
-static void
-append_name(const char *name, void *arg)
-{
-	char	 ***next = arg;
-
-	*(*next)++ = pstrdup(name);
 }
 
 static void
 fill_usages_text(CmWanted *w)
 {
-	/* Nine key usages, and an OID has three octets at least. */
-	char	  **usages = palloc(sizeof(char *) * (w->ext_key_usage.len / 3 + 10));
-	char	  **next = usages;
+	int			count;
+	char	  **usages = cm_usage_texts(w->key_usage, w->ext_key_usage, &count);
 
-	cm_usage_each(w->key_usage, w->ext_key_usage, append_name, &next);
-	w->usages_text = cm_datum_text_array(usages, (int) (next - usages));
+	w->usages_text = cm_datum_text_array(usages, count);
 }
 
 /*
@@ -337,14 +311,6 @@ check_csr_names(CmWanted *w, CmSlice asked)
 }
 
 static void
-append_usage(const char *name, void *arg)
-{
-	StringInfo	list = arg;
-
-	appendStringInfo(list, "%s%s", list->len > 0 ? ", " : "", name);
-}
-
-static void
 check_csr_usages(const CmWanted *w, const CmCsr *csr)
 {
 	CmSlice		rest = csr->ext_key_usage;
@@ -352,6 +318,8 @@ check_csr_usages(const CmWanted *w, const CmCsr *csr)
 	CmBuf	   *extra = cm_own_buf(0);
 	uint32_t	bits = csr->has_key_usage ? csr->key_usage & ~w->key_usage : 0;
 	StringInfoData list;
+	char	  **usages;
+	int			count;
 
 	while (cm_der_next(&rest, &oid))
 	{
@@ -367,7 +335,9 @@ check_csr_usages(const CmWanted *w, const CmCsr *csr)
 	if (bits == 0 && extra->len == 0)
 		return;
 	initStringInfo(&list);
-	cm_usage_each(bits, cm_slice(extra->data, extra->len), append_usage, &list);
+	usages = cm_usage_texts(bits, cm_slice(extra->data, extra->len), &count);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", usages[i]);
 	refuse(w, psprintf("Usage %s is not among the allowed usages.", list.data));
 }
 

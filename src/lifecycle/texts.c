@@ -1,0 +1,65 @@
+/*
+ * texts.c - see texts.h. Backends and engines; memory only, no locks.
+ */
+#include "postgres.h"
+
+#include "lifecycle/texts.h"
+#include "pg/error.h"
+#include "pg/own.h"
+#include "x509/san.h"
+#include "x509/usage.h"
+
+/* Key usages there are. */
+#define KEY_USAGES 9
+/* An OID has three octets at least. */
+#define OID_MIN 3
+
+char **
+cm_san_texts(CmSlice general_names, int *count)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmSlice		rest = general_names;
+	CmDer		name;
+	char	  **texts;
+	int			all = 0;
+
+	while (cm_der_next(&rest, &name))
+		all++;
+	texts = palloc0(sizeof(char *) * (all + 1));
+	*count = 0;
+	rest = general_names;
+	while (cm_der_next(&rest, &name))
+	{
+		CmBuf	   *shown = cm_own_buf(0);
+
+		if (!cm_san_format(name.whole, shown, &st))
+			cm_throw(&st, NULL);
+		texts[(*count)++] = pstrdup(cm_buf_cstr(shown));
+	}
+	return texts;
+}
+
+typedef struct List
+{
+	char	  **texts;
+	int			count;
+} List;
+
+static void
+append_text(const char *name, void *arg)
+{
+	List	   *list = arg;
+
+	list->texts[list->count++] = pstrdup(name);
+}
+
+char **
+cm_usage_texts(uint32_t key_usage, CmSlice ext_key_usage, int *count)
+{
+	List		list = {0};
+
+	list.texts = palloc0(sizeof(char *) * (ext_key_usage.len / OID_MIN + KEY_USAGES + 1));
+	cm_usage_each(key_usage, ext_key_usage, append_text, &list);
+	*count = list.count;
+	return list.texts;
+}
