@@ -354,3 +354,16 @@ cm_other_name_type(CmSlice oid)
 	return form == NULL ? CM_SAN_OTHER_NAME : form->type;
 }
 
+bool
+cm_other_name_read(CmSlice content, CmDer *oid, CmDer *value)
+{
+	CmSlice		rest = content;
+	CmDer		explicit_value;
+	CmSlice		inner;
+
+	if (!cm_der_expect(&rest, CM_DER_OID, oid) || oid->content.len == 0 ||
+		!cm_der_expect(&rest, CM_DER_CONTEXT_CONS(0), &explicit_value) || rest.len != 0)
+		return false;
+	inner = explicit_value.content;
+	return cm_der_next(&inner, value) && inner.len == 0;
+}

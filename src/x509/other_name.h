@@ -16,6 +16,8 @@ extern bool cm_other_name_format(CmSlice oid, const CmDer *value, CmBuf *text);
 extern bool cm_other_name_check(CmSlice oid, const CmDer *value, CmStatus *st);
 /* Appends the GeneralName as the parser would have written it: SRVNames in lower case, others as they are. */
 extern void cm_other_name_canonical(const CmDer *whole, CmSlice oid, const CmDer *value, CmBuf *out);
+/* The content of any otherName, SEQUENCE { type-id OID, value [0] EXPLICIT ANY }, in two; false when it is none. */
+extern bool cm_other_name_read(CmSlice content, CmDer *oid, CmDer *value);
 extern CmSanType cm_other_name_type(CmSlice oid);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * template.c - see template.h. Runs in backends and the worker, on each
- * certificate: so it allocates only for the text of names, and formats
- * sentences only for what is refused. Deny by default: unknown attributes, kinds of names
- * and extensions are refused.
+ * template.c - see template.h; extensions are in template_extension.c. Runs in
+ * backends and the worker, on each certificate: so it allocates only for the
+ * text of names, and formats sentences only for what is refused. Deny by
+ * default: unknown attributes, kinds of names and extensions are refused.
  */
-#include "x509/template.h"
+#include "x509/template_internal.h"
 
 #include "base/datetime.h"
 #include "x509/name.h"
@@ -14,28 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of a name or a list in a sentence. */
-#define SHOWN_MAX 160
-/* The name of a rule: "subject.organizationIdentifier", "extension 1.2.3". */
-#define RULE_MAX 200
-/* RFC 9608 is for certificates that end before anybody would look whether they were revoked. */
-#define NO_REV_AVAIL_MAX 86400
-
-typedef struct Check
-{
-	const CmTemplate *t;
-	const CmTemplateCase *what;
-	bool		all;
-	CmTemplateReport report;
-	void	   *arg;
-	bool		kept;			/* so far */
-	bool		stopped;
-} Check;
-
-static void refused(Check *c, const char *rule, const char *fmt,...) CM_PRINTF(3, 4);
-
-static void
-refused(Check *c, const char *rule, const char *fmt,...)
+void
+cm_template_refused(CmTemplateCheck *c, const char *rule, const char *fmt,...)
 {
 	char		detail[400];
 	va_list		args;
@@ -50,20 +30,20 @@ refused(Check *c, const char *rule, const char *fmt,...)
 		c->stopped = true;
 }
 
-static void
-kept(Check *c, const char *rule)
+void
+cm_template_kept(CmTemplateCheck *c, const char *rule)
 {
 	if (c->all && !c->stopped && !c->report(c->arg, rule, true, NULL))
 		c->stopped = true;
 }
 
-static void
-judge(Check *c, const char *rule, const char *wrong)
+void
+cm_template_judge(CmTemplateCheck *c, const char *rule, const char *wrong)
 {
 	if (wrong != NULL)
-		refused(c, rule, "%s", wrong);
+		cm_template_refused(c, rule, "%s", wrong);
 	else
-		kept(c, rule);
+		cm_template_kept(c, rule);
 }
 
 /* ---- subject ---- */
@@ -90,7 +70,7 @@ attribute_name(CmSlice oid, char dotted[SHOWN_MAX])
 }
 
 static bool
-value_matches(const Check *c, const CmSubjectRule *rule, const char *value)
+value_matches(const CmTemplateCheck *c, const CmSubjectRule *rule, const char *value)
 {
 	int			i;
 
@@ -105,7 +85,7 @@ value_matches(const Check *c, const CmSubjectRule *rule, const char *value)
 }
 
 static void
-check_attribute(Check *c, CmSlice oid, const CmDer *value)
+check_attribute(CmTemplateCheck *c, CmSlice oid, const CmDer *value)
 {
 	const CmSubjectRule *rule = subject_rule(c->t, oid);
 	char		dotted[SHOWN_MAX];
@@ -118,7 +98,7 @@ check_attribute(Check *c, CmSlice oid, const CmDer *value)
 	if (rule == NULL || rule->denied)
 	{
 		snprintf(name, sizeof(name), "subject.%s", attribute_name(oid, dotted));
-		refused(c, name, "Subject attribute \"%s\" is not among the allowed ones.", attribute_name(oid, dotted));
+		cm_template_refused(c, name, "Subject attribute \"%s\" is not among the allowed ones.", attribute_name(oid, dotted));
 		return;
 	}
 	if (rule->fixed == NULL && rule->value_count == 0)
@@ -131,9 +111,9 @@ check_attribute(Check *c, CmSlice oid, const CmDer *value)
 		cm_clean_text(shown, sizeof(shown), (const char *) text.data, text.len);
 		snprintf(name, sizeof(name), "subject.%s", rule->name);
 		if (rule->fixed != NULL)
-			refused(c, name, "Subject attribute \"%s\" is \"%s\" and must be \"%s\".", rule->name, shown, rule->fixed);
+			cm_template_refused(c, name, "Subject attribute \"%s\" is \"%s\" and must be \"%s\".", rule->name, shown, rule->fixed);
 		else
-			refused(c, name, "Subject attribute \"%s\" is \"%s\", which matches none of the allowed values.", rule->name, shown);
+			cm_template_refused(c, name, "Subject attribute \"%s\" is \"%s\", which matches none of the allowed values.", rule->name, shown);
 	}
 	cm_buf_free(&text);
 }
@@ -155,7 +135,7 @@ count_attribute(CmSlice subject, CmSlice wanted)
 }
 
 static void
-check_rule(Check *c, const CmSubjectRule *rule, CmSlice subject)
+check_rule(CmTemplateCheck *c, const CmSubjectRule *rule, CmSlice subject)
 {
 	int			count = count_attribute(subject, rule->oid);
 	char		name[RULE_MAX];
@@ -163,15 +143,15 @@ check_rule(Check *c, const CmSubjectRule *rule, CmSlice subject)
 	snprintf(name, sizeof(name), "subject.%s", rule->name);
 	/* An external CA writes what it likes of a subject, or nothing. */
 	if (count == 0 && rule->required && (c->what == NULL || !c->what->foreign))
-		refused(c, name, "Subject attribute \"%s\" is missing.", rule->name);
+		cm_template_refused(c, name, "Subject attribute \"%s\" is missing.", rule->name);
 	else if (count > rule->max && !rule->denied)
-		refused(c, name, "Subject attribute \"%s\" is there %d times; %d are allowed.", rule->name, count, rule->max);
+		cm_template_refused(c, name, "Subject attribute \"%s\" is there %d times; %d are allowed.", rule->name, count, rule->max);
 	else if (!rule->denied || count == 0)
-		kept(c, name);
+		cm_template_kept(c, name);
 }
 
 static void
-check_subject(Check *c, CmSlice subject)
+check_subject(CmTemplateCheck *c, CmSlice subject)
 {
 	CmSlice		rdn = cm_slice(NULL, 0);
 	CmSlice		rest = subject;
@@ -182,7 +162,7 @@ check_subject(Check *c, CmSlice subject)
 
 	if (!cm_name_check(subject, NULL) || !cm_der_next(&rest, &name))
 	{
-		refused(c, "subject", "The subject is unreadable.");
+		cm_template_refused(c, "subject", "The subject is unreadable.");
 		return;
 	}
 	while (!c->stopped && cm_name_next(&name.content, &rdn, &oid, &value))
@@ -218,7 +198,7 @@ cm_template_complete_subject(const CmTemplate *t, CmSlice subject, CmBuf *out, C
 /* ---- names ---- */
 
 static bool
-san_matches(const Check *c, const CmSanRule *rule, CmSanType type, const char *value, CmSlice general_name)
+san_matches(const CmTemplateCheck *c, const CmSanRule *rule, CmSanType type, const char *value, CmSlice general_name)
 {
 	bool		wild = type == CM_SAN_DNS && value[0] == '*';
 	int			i;
@@ -237,7 +217,7 @@ san_matches(const Check *c, const CmSanRule *rule, CmSanType type, const char *v
 }
 
 static void
-check_san(Check *c, CmSlice general_name, int counts[CM_SAN_TYPE_COUNT])
+check_san(CmTemplateCheck *c, CmSlice general_name, int counts[CM_SAN_TYPE_COUNT])
 {
 	CmSanType	type = cm_san_type(general_name);
 	const CmSanRule *rule = &c->t->sans[type];
@@ -255,19 +235,19 @@ check_san(Check *c, CmSlice general_name, int counts[CM_SAN_TYPE_COUNT])
 	snprintf(name, sizeof(name), "san.%s", type == CM_SAN_UNKNOWN ? "unknown" : cm_san_type_name(type));
 	cm_clean_text(shown, sizeof(shown), (const char *) text.data, text.len);
 	if (type == CM_SAN_UNKNOWN || !rule->allowed)
-		refused(c, name, "Name \"%s\" is of a kind that is not allowed.", shown);
+		cm_template_refused(c, name, "Name \"%s\" is of a kind that is not allowed.", shown);
 	else if (san_matches(c, rule, type, value, general_name))
 		;
 	else if (type == CM_SAN_DNS && value[0] == '*' && !rule->wildcard)
-		refused(c, name, "Name \"%s\" is a wildcard, which is not allowed.", shown);
+		cm_template_refused(c, name, "Name \"%s\" is a wildcard, which is not allowed.", shown);
 	else
-		refused(c, name, "Name \"%s\" matches none of the allowed names.", shown);
+		cm_template_refused(c, name, "Name \"%s\" matches none of the allowed names.", shown);
 	cm_buf_free(&text);
 }
 
 /* kind NULL: of all kinds together. */
 static void
-check_count(Check *c, const char *rule, const char *kind, int count, int min, int max)
+check_count(CmTemplateCheck *c, const char *rule, const char *kind, int count, int min, int max)
 {
 	char		one[80];
 	char		many[80];
@@ -275,21 +255,21 @@ check_count(Check *c, const char *rule, const char *kind, int count, int min, in
 	if (count >= min && count <= max)
 	{
 		if (max > 0)
-			kept(c, rule);
+			cm_template_kept(c, rule);
 		return;
 	}
 	snprintf(one, sizeof(one), kind == NULL ? "subject alternative name" : "name of the kind \"%s\"", kind);
 	snprintf(many, sizeof(many), kind == NULL ? "subject alternative names" : "names of the kind \"%s\"", kind);
 	if (count < min && min == 1)
-		refused(c, rule, "There is no %s; at least one must be there.", one);
+		cm_template_refused(c, rule, "There is no %s; at least one must be there.", one);
 	else if (count < min)
-		refused(c, rule, "There are %d %s; at least %d must be there.", count, many, min);
+		cm_template_refused(c, rule, "There are %d %s; at least %d must be there.", count, many, min);
 	else
-		refused(c, rule, "There are %d %s; at most %d are allowed.", count, many, max);
+		cm_template_refused(c, rule, "There are %d %s; at most %d are allowed.", count, many, max);
 }
 
 static void
-check_sans(Check *c, CmSlice sans)
+check_sans(CmTemplateCheck *c, CmSlice sans)
 {
 	int			counts[CM_SAN_TYPE_COUNT] = {0};
 	int			total = 0;
@@ -301,7 +281,7 @@ check_sans(Check *c, CmSlice sans)
 	{
 		if (!cm_der_next(&sans, &name))
 		{
-			refused(c, "sans", "The subject alternative names are unreadable.");
+			cm_template_refused(c, "sans", "The subject alternative names are unreadable.");
 			return;
 		}
 		check_san(c, name.whole, counts);
@@ -372,7 +352,7 @@ first_missing(CmSlice oids, CmSlice in, CmSlice *missing)
 }
 
 static void
-check_key_usage(Check *c)
+check_key_usage(CmTemplateCheck *c)
 {
 	const CmTemplate *t = c->t;
 	const CmCertificate *cert = c->what->cert;
@@ -381,14 +361,14 @@ check_key_usage(Check *c)
 	char		allowed[SHOWN_MAX];
 
 	if ((cert->key_usage & ~t->key_usage) != 0)
-		refused(c, "key_usage", "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(cert->key_usage & ~t->key_usage, none, has),
+		cm_template_refused(c, "key_usage", "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(cert->key_usage & ~t->key_usage, none, has),
 				show_usages(t->key_usage, none, allowed));
 	else if ((t->required_key_usage & ~cert->key_usage) != 0)
-		refused(c, "key_usage", "Key usage \"%s\" is missing.", show_usages(t->required_key_usage & ~cert->key_usage, none, has));
+		cm_template_refused(c, "key_usage", "Key usage \"%s\" is missing.", show_usages(t->required_key_usage & ~cert->key_usage, none, has));
 	else if (!cert->has_key_usage && t->key_usage != 0)
-		refused(c, "key_usage", "There is no key usage, which would allow all of them; allowed are: %s.", show_usages(t->key_usage, none, allowed));
+		cm_template_refused(c, "key_usage", "There is no key usage, which would allow all of them; allowed are: %s.", show_usages(t->key_usage, none, allowed));
 	else
-		kept(c, "key_usage");
+		cm_template_kept(c, "key_usage");
 }
 
 static bool
@@ -406,7 +386,7 @@ ext_key_usage_is_critical(const CmCertificate *cert)
 }
 
 static void
-check_ext_key_usage(Check *c)
+check_ext_key_usage(CmTemplateCheck *c)
 {
 	const CmTemplate *t = c->t;
 	const CmCertificate *cert = c->what->cert;
@@ -415,21 +395,21 @@ check_ext_key_usage(Check *c)
 	char		allowed[SHOWN_MAX];
 
 	if (first_missing(cert->ext_key_usage, t->ext_key_usage, &one))
-		refused(c, "ext_key_usage", "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, one, has),
+		cm_template_refused(c, "ext_key_usage", "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, one, has),
 				show_usages(0, t->ext_key_usage, allowed));
 	else if (first_missing(t->required_ext_key_usage, cert->ext_key_usage, &one))
-		refused(c, "ext_key_usage", "Extended key usage \"%s\" is missing.", show_usages(0, one, has));
+		cm_template_refused(c, "ext_key_usage", "Extended key usage \"%s\" is missing.", show_usages(0, one, has));
 	else if (cert->ext_key_usage.len == 0 && t->ext_key_usage.len > 0)
-		refused(c, "ext_key_usage", "There is no extended key usage, which would allow all of them; allowed are: %s.",
+		cm_template_refused(c, "ext_key_usage", "There is no extended key usage, which would allow all of them; allowed are: %s.",
 				show_usages(0, t->ext_key_usage, allowed));
 	else if (cert->ext_key_usage.len > 0 && ext_key_usage_is_critical(cert) != t->ext_key_usage_critical)
-		refused(c, "ext_key_usage", "The extended key usage is %scritical.", t->ext_key_usage_critical ? "not " : "");
+		cm_template_refused(c, "ext_key_usage", "The extended key usage is %scritical.", t->ext_key_usage_critical ? "not " : "");
 	else
-		kept(c, "ext_key_usage");
+		cm_template_kept(c, "ext_key_usage");
 }
 
 static void
-check_key(Check *c)
+check_key(CmTemplateCheck *c)
 {
 	CmStatus	why = CM_STATUS_INIT;
 	char		allowed[SHOWN_MAX] = "";
@@ -437,7 +417,7 @@ check_key(Check *c)
 	int			i;
 
 	if (!cm_key_spki_alg(c->what->cert->spki, &alg, &why))
-		refused(c, "key_algorithm", "The public key is not acceptable: %s. %s", why.reason, why.detail);
+		cm_template_refused(c, "key_algorithm", "The public key is not acceptable: %s. %s", why.reason, why.detail);
 	else if (c->t->key_algs != 0 && (c->t->key_algs & CM_KEY_ALG_BIT(alg)) == 0)
 	{
 		for (i = CM_KEY_NONE + 1; i < CM_KEY_OTHER; i++)
@@ -445,11 +425,11 @@ check_key(Check *c)
 			if ((c->t->key_algs & CM_KEY_ALG_BIT(i)) != 0)
 				add_to_list(cm_key_alg_name((CmKeyAlg) i), allowed);
 		}
-		refused(c, "key_algorithm", "Key algorithm %s is not among the allowed ones: %s.",
+		cm_template_refused(c, "key_algorithm", "Key algorithm %s is not among the allowed ones: %s.",
 				alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), allowed);
 	}
 	else
-		kept(c, "key_algorithm");
+		cm_template_kept(c, "key_algorithm");
 }
 
 /* ---- times ---- */
@@ -493,7 +473,7 @@ show_seconds(int64_t seconds, char shown[SHOWN_MAX])
 
 /* notAfter is the last second it is valid in (RFC 5280 4.1.2.5): CAs have issued for 90 days and a second. */
 static void
-check_lifetime(Check *c)
+check_lifetime(CmTemplateCheck *c)
 {
 	const CmCertificate *cert = c->what->cert;
 	int64_t		end = cert->not_after + 1;
@@ -504,173 +484,35 @@ check_lifetime(Check *c)
 	if (c->t->has_max_lifetime && end > cm_span_after(cert->not_before, &c->t->max_lifetime))
 	{
 		show_seconds(cm_span_after(cert->not_before, &c->t->max_lifetime) - cert->not_before, bound);
-		refused(c, "lifetime", "The lifetime is %s; at most %s are allowed.", has, bound);
+		cm_template_refused(c, "lifetime", "The lifetime is %s; at most %s are allowed.", has, bound);
 	}
 	else if (c->t->has_min_lifetime && end < cm_span_after(cert->not_before, &c->t->min_lifetime))
 	{
 		show_seconds(cm_span_after(cert->not_before, &c->t->min_lifetime) - cert->not_before, bound);
-		refused(c, "lifetime", "The lifetime is %s; at least %s must be.", has, bound);
+		cm_template_refused(c, "lifetime", "The lifetime is %s; at least %s must be.", has, bound);
 	}
 	else
-		kept(c, "lifetime");
-}
-
-/* ---- CA, extensions ---- */
-
-static void
-check_ca(Check *c)
-{
-	const CmCertificate *cert = c->what->cert;
-
-	if (cert->ca != c->t->ca)
-		refused(c, "basic_constraints", cert->ca ? "It would be a CA certificate." : "It is not a CA certificate.");
-	else if (cert->ca && c->t->path_length >= 0 && (cert->path_length < 0 || cert->path_length > c->t->path_length))
-		refused(c, "basic_constraints", "The path length is %s; at most %d is allowed.", cert->path_length < 0 ? "not limited" : "too large", c->t->path_length);
-	else
-		kept(c, "basic_constraints");
-}
-
-const CmExtensionRule *
-cm_template_extension(const CmTemplate *t, CmSlice oid)
-{
-	int			i;
-
-	for (i = 0; i < t->extension_count; i++)
-	{
-		if (cm_slice_equal(t->extensions[i].oid, oid))
-			return &t->extensions[i];
-	}
-	return NULL;
-}
-
-/* Those that say what other rules judge, or that follow from issuer and key. */
-static bool
-is_ordinary(CmSlice oid)
-{
-	static const uint8_t arcs[] = {19, 15, 37, 14, 35, 17, 31, 46};
-	size_t		i;
-
-	if (cm_slice_equal(oid, cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x01", 8)))
-		return true;			/* authorityInfoAccess */
-	if (oid.len != 3 || oid.data[0] != 0x55 || oid.data[1] != 0x1d)
-		return false;
-	for (i = 0; i < sizeof(arcs); i++)
-	{
-		if (oid.data[2] == arcs[i])
-			return true;
-	}
-	return false;
-}
-
-bool
-cm_template_no_rev_avail(const CmTemplate *t, int64_t not_before, int64_t not_after)
-{
-	if (t->no_rev_avail == CM_NO_REV_AVAIL_AUTO)
-		return !t->ca && !t->must_staple && not_after - not_before < NO_REV_AVAIL_MAX;
-	return t->no_rev_avail == CM_NO_REV_AVAIL_ALWAYS;
-}
-
-/* The extensions that a field of the template stands for: present with exactly this value, or not. */
-typedef struct Special
-{
-	const char *rule;
-	CmSlice		oid;
-	CmSlice		value;			/* content of extnValue; empty: must not be there */
-	bool		sequence;		/* value is the content of a SEQUENCE */
-	bool		optional;		/* where the template does not ask for it an external CA may put it in */
-	bool		seen;
-} Special;
-
-static bool
-special_matches(const Special *special, CmSlice value)
-{
-	CmDer		list;
-
-	if (!special->sequence)
-		return cm_slice_equal(value, special->value);
-	return cm_der_expect(&value, CM_DER_SEQUENCE, &list) && value.len == 0 && cm_slice_equal(list.content, special->value);
-}
-
-static void
-check_extension(Check *c, const CmExtension *ext, Special *specials, int count)
-{
-	const CmExtensionRule *rule = cm_template_extension(c->t, ext->oid);
-	char		dotted[SHOWN_MAX];
-	char		name[RULE_MAX];
-	int			i;
-
-	if (is_ordinary(ext->oid))
-		return;
-	for (i = 0; i < count; i++)
-	{
-		if (!cm_slice_equal(specials[i].oid, ext->oid) || (rule != NULL && specials[i].value.len == 0))
-			continue;
-		specials[i].seen = true;
-		if (c->what->foreign && specials[i].optional)
-			return;
-		judge(c, specials[i].rule, specials[i].value.len == 0 ? "It is there, and must not be." :
-			  special_matches(&specials[i], ext->value) ? NULL : "It is not what the template says.");
-		return;
-	}
-	if (!cm_der_oid_text(ext->oid, dotted, sizeof(dotted)))
-		snprintf(dotted, sizeof(dotted), "(unreadable)");
-	snprintf(name, sizeof(name), "extension %s", dotted);
-	if (rule == NULL && c->what->foreign && !ext->critical)
-		return;
-	if (rule == NULL)
-		refused(c, name, "Extension %s%s is not among the allowed ones.", dotted, ext->critical ? " (critical)" : "");
-	else if (rule->critical != ext->critical)
-		refused(c, name, "Extension %s is %scritical.", dotted, ext->critical ? "" : "not ");
-	else if (!rule->from_request && !cm_slice_equal(rule->value, ext->value))
-		refused(c, name, "Extension %s has not the value that the template says.", dotted);
-	else
-		kept(c, name);
-}
-
-static void
-check_extensions(Check *c)
-{
-	const CmCertificate *cert = c->what->cert;
-	bool		no_rev_avail = c->what->foreign ? c->t->no_rev_avail == CM_NO_REV_AVAIL_ALWAYS : cm_template_no_rev_avail(c->t, cert->not_before, cert->not_after);
-	Special		specials[] = {
-		{"certificate_policies", cm_slice("\x55\x1d\x20", 3), c->t->policies, true, c->t->policies.len == 0, false},
-		{"name_constraints", cm_slice("\x55\x1d\x1e", 3), c->t->name_constraints, true, false, false},
-		{"must_staple", cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x18", 8), cm_slice("\x30\x03\x02\x01\x05", c->t->must_staple ? 5 : 0), false, false, false},
-		{"no_rev_avail", cm_slice("\x55\x1d\x38", 3), cm_slice("\x05\x00", no_rev_avail ? 2 : 0), false, !no_rev_avail, false},
-	};
-	int			count = sizeof(specials) / sizeof(specials[0]);
-	CmSlice		rest = cert->extensions;
-	CmExtension ext;
-	int			i;
-
-	while (!c->stopped && cm_extension_next(&rest, &ext))
-		check_extension(c, &ext, specials, count);
-	for (i = 0; !c->stopped && i < count; i++)
-	{
-		if (!specials[i].seen && specials[i].value.len > 0)
-			refused(c, specials[i].rule, "It is missing.");
-	}
-	for (i = 0; !c->stopped && i < c->t->extension_count; i++)
-	{
-		char		dotted[SHOWN_MAX];
-		char		name[RULE_MAX];
-		bool		found = c->t->extensions[i].from_request;
-
-		rest = cert->extensions;
-		while (!found && cm_extension_next(&rest, &ext))
-			found = cm_slice_equal(ext.oid, c->t->extensions[i].oid);
-		if (found || !cm_der_oid_text(c->t->extensions[i].oid, dotted, sizeof(dotted)))
-			continue;
-		snprintf(name, sizeof(name), "extension %s", dotted);
-		refused(c, name, "Extension %s is missing.", dotted);
-	}
+		cm_template_kept(c, "lifetime");
 }
 
 /* ---- the whole ---- */
 
+static void
+check_ca(CmTemplateCheck *c)
+{
+	const CmCertificate *cert = c->what->cert;
+
+	if (cert->ca != c->t->ca)
+		cm_template_refused(c, "basic_constraints", cert->ca ? "It would be a CA certificate." : "It is not a CA certificate.");
+	else if (cert->ca && c->t->path_length >= 0 && (cert->path_length < 0 || cert->path_length > c->t->path_length))
+		cm_template_refused(c, "basic_constraints", "The path length is %s; at most %d is allowed.", cert->path_length < 0 ? "not limited" : "too large", c->t->path_length);
+	else
+		cm_template_kept(c, "basic_constraints");
+}
+
 /* What who issues decides: an external CA by itself. */
 static void
-check_choices(Check *c)
+check_choices(CmTemplateCheck *c)
 {
 	check_key_usage(c);
 	if (!c->stopped)
@@ -678,13 +520,13 @@ check_choices(Check *c)
 	if (!c->stopped)
 		check_lifetime(c);
 	if (!c->stopped)
-		check_extensions(c);
+		cm_template_check_extensions(c);
 }
 
 bool
 cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmTemplateReport report, void *arg)
 {
-	Check		c = {t, what, all, report, arg, true, false};
+	CmTemplateCheck c = {t, what, all, report, arg, true, false};
 
 	check_ca(&c);
 	if (!c.stopped)
@@ -701,7 +543,7 @@ cm_template_check(const CmTemplate *t, const CmTemplateCase *what, bool all, CmT
 bool
 cm_template_check_choices(const CmTemplate *t, const CmTemplateCase *what, CmTemplateReport report, void *arg)
 {
-	Check		c = {t, what, false, report, arg, true, false};
+	CmTemplateCheck c = {t, what, false, report, arg, true, false};
 
 	check_choices(&c);
 	return c.kept;
@@ -710,7 +552,7 @@ cm_template_check_choices(const CmTemplate *t, const CmTemplateCase *what, CmTem
 bool
 cm_template_check_names(const CmTemplate *t, CmSlice subject, CmSlice sans, bool all, CmTemplateReport report, void *arg)
 {
-	Check		c = {t, NULL, all, report, arg, true, false};
+	CmTemplateCheck c = {t, NULL, all, report, arg, true, false};
 
 	check_subject(&c, subject);
 	if (!c.stopped)
