@@ -430,7 +430,9 @@ again(CmAcmeSession *session, Request *request, CmAcmeReply *reply, const CmHttp
 		}
 		cm_fail(&reply->status, CM_NETWORK, "the ACME server refused %d nonces in a row", MAX_NONCE_RETRIES + 1);
 	}
-	else if (reply->code == 404 && request->target != CM_ACME_URL && !request->after_404)
+	/* What is known of a certificate and what is not has nothing to do with the URL: there a problem document speaks of the certificate. */
+	else if (reply->code == 404 && request->target != CM_ACME_URL && !request->after_404 &&
+			 (request->target != CM_ACME_RENEWAL_INFO || reply->problem_type[0] == '\0'))
 	{
 		session->directory_wrong = true;
 		request->after_404 = true;
