@@ -271,6 +271,18 @@ is_one_of(const char *type, const char *const *list)
 	return false;
 }
 
+/*
+ * How long we bear with the CA. One that may have signed has days for it, and
+ * an answer that is lost meanwhile is no reason to leave its certificate there.
+ */
+static int64
+longest_ms(const CmWork *work)
+{
+	static const char *const signing[] = {"finalize", "issue", "download", NULL};
+
+	return is_one_of(work->order->step, signing) ? Max(work->account->quirks.processing_max * 60 * MINUTE_MS, ORDER_MAX_MS) : ORDER_MAX_MS;
+}
+
 CmFate
 cm_order_refused(CmWork *work, CmOp *op)
 {
@@ -314,7 +326,7 @@ cm_order_refused(CmWork *work, CmOp *op)
 			return cm_work_retry(work, order->certificate_id, words, 300);
 		}
 	}
-	if (GetCurrentTimestamp() - order->created_at > ORDER_MAX_MS * 1000)
+	if (GetCurrentTimestamp() - order->created_at > longest_ms(work) * 1000)
 		return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
 	return cm_work_retry(work, order->certificate_id, words, op->reply.retry_after);
 }
