@@ -108,6 +108,7 @@ cm_acme_limit_charge(const CmAcmeAccountRow *account, const CmAcmeOrderRow *orde
 	bool		renewal = order->renewed_from != 0;
 	TimestampTz now = GetCurrentTimestamp();
 	const CmLimitKey *tightest = NULL;
+	int			charged = -1;	/* -1: not known yet */
 	CmLimits	limits;
 	CmLimitKey *keys;
 	int			count;
@@ -122,7 +123,15 @@ cm_acme_limit_charge(const CmAcmeAccountRow *account, const CmAcmeOrderRow *orde
 		TimestampTz when = keys[i].parked_until;
 
 		if (limit != NULL && !(renewal && limit->renewals_exempt))
-			when = Max(when, cm_gcra_when(&limit->rate, keys[i].tat, now, 1));
+		{
+			TimestampTz free = cm_gcra_when(&limit->rate, keys[i].tat, now, 1);
+
+			/* Charged before a crash or an answer that was lost, it has its place; failures are not what it was charged for. */
+			if (free > now && charged < 0)
+				charged = cm_charge_exists(order->id);
+			if (charged <= 0 || strcmp(keys[i].scope, CM_LIMIT_NAME) == 0)
+				when = Max(when, free);
+		}
 		if (when <= *until)
 			continue;
 		*until = when;

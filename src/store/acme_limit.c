@@ -162,6 +162,14 @@ cm_charge_put(int64 order_id, bool renewal)
 }
 
 bool
+cm_charge_exists(int64 order_id)
+{
+	static CmQuery get = {"SELECT 1 FROM certmgr_private.acme_charge WHERE order_id = $1", 1, {INT8OID}};
+
+	return cm_query(&get, (Datum[]) {Int64GetDatum(order_id)}, NULL).count > 0;
+}
+
+bool
 cm_charge_take(int64 order_id, bool *renewal)
 {
 	static CmQuery take = {"DELETE FROM certmgr_private.acme_charge WHERE order_id = $1 RETURNING renewal", 1, {INT8OID}};

@@ -47,6 +47,7 @@ extern void cm_limit_write(int64 ca_id, const char *scope, const char *key, Time
 extern void cm_limit_park(int64 ca_id, const char *scope, const char *key, TimestampTz until, const char *message);
 /* Is an order charged? put: false when it was already. take: true when it was, and it is not any more. */
 extern bool cm_charge_put(int64 order_id, bool renewal);
+extern bool cm_charge_exists(int64 order_id);
 extern bool cm_charge_take(int64 order_id, bool *renewal);
 /* One of a CA; burst 0: it is removed. */
 extern void cm_limit_set(int64 ca_id, const char *scope, int burst, const Interval *period);
