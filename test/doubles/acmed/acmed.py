@@ -62,11 +62,12 @@ class App:
         return labels[-1] if labels[-1] in self.cas else None
 
     def dns_rule(self, scenario, view, on, rtype, tcp):
-        if scenario is None:
-            return None
         ca = self.cas[scenario]
         if on == "update":
             ca.updates += 1
+        else:
+            asked = ca.asked.setdefault(view.split("/")[-1], {})
+            asked[rtype] = asked.get(rtype, 0) + 1
         for rule in ca.dns_faults:
             if rule["view"] != view.split("/")[-1] or rule["on"] != on or rule.get("type", rtype) != rtype or rule.get("times", 1) <= 0:
                 continue
@@ -74,13 +75,14 @@ class App:
                 rule["skip"] -= 1
                 continue
             rule["times"] = rule.get("times", 1) - 1
+            rule["struck"] = rule.get("struck", 0) + 1
             return rule["do"]
         return None
 
     def provider(self, scenario):
         """Configuration of the DNS provider."""
         at = {v: self.views["%s/%s" % (scenario["name"], v)].text() for v in scenario.get("views", [])}
-        config = {"server": self.views["main"].text(), "key_name": self.options["TSIG_KEY"], "zone": self.zone}
+        config = {"server": at.get(scenario.get("server"), self.views["main"].text()), "key_name": self.options["TSIG_KEY"], "zone": self.zone}
         given = scenario.get("provider", {"nameservers": [v for v in scenario.get("views", []) if v != "ca"] or ["main"]})
         for key, names in given.items():
             config[key] = [at.get(v, self.views["main"].text()) for v in names]
@@ -104,8 +106,14 @@ class App:
         await future
         return False
 
-    async def hold_dns(self, scenario, phase):
-        return scenario is None or await self.hold(self.cas[scenario], "update", phase)
+    async def hold_dns(self, scenarios, phase):
+        """Held once for all of them that want it."""
+        wanting = [self.cas[name] for name in scenarios if ("update", phase) not in self.cas[name].struck_points]
+        if not self.killing or not wanting:
+            return True
+        for ca in wanting[1:]:
+            ca.struck_points.add(("update", phase))
+        return await self.hold(wanting[0], "update", phase)
 
     # ---- control ----
 

@@ -34,6 +34,7 @@ DEFAULTS = {
     "directory": None,          # function of (ca, directory object) -> object
     "meta": {},
     "new_order_limit": None,    # orders the account may make
+    "domain_limit": None,       # orders of names of the zone, by all accounts
     "expires_in": 7 * 86400,
 }
 
@@ -101,7 +102,12 @@ class CA:
         self.dns_faults = [dict(f) for f in scenario.get("dns", [])]
         self.struck = {}
         self.validations = {"valid": 0, "invalid": 0}
-        self.burnt, self.passed, self.dns_waits, self.updates = set(), set(), 0, 0
+        self.burnt, self.passed, self.updates = set(), set(), 0
+        self.looked = False         # somebody asked for an account that there is not
+        self.early = 0              # questions for an order while we are at it
+        self.unanswered = 0         # requests whose client was killed
+        self.problems = {}          # what we refused for reasons of our own
+        self.asked = {}             # questions to the views of the DNS
         self.counter = random.randrange(1000, 100000)
         self.origin = app.origin_of(scenario)
         self.paths = {"newNonce": "new-nonce", "newAccount": "new-account", "newOrder": "new-order", "revokeCert": "revoke", "keyChange": "key-change",
@@ -141,22 +147,33 @@ class CA:
                 continue
             if "when" in fault and not fault["when"](self):
                 continue
+            if fault.get("replaces") and "replaces" not in self.wish_of(request):
+                continue
             fault["times"] = fault.get("times", 1) - 1
+            fault["struck"] = fault.get("struck", 0) + 1
             self.struck[kind] = self.struck.get(kind, 0) + 1
             return fault
         return {}
+
+    def wish_of(self, request):
+        try:
+            return parse_object(Jws(parse_object(request.body, "JWS")).payload, "payload")
+        except Problem:
+            return {}
 
     async def handle(self, request, path):
         kind, rest = self.kind_of(path)
         entry = {"method": request.method, "kind": kind, "path": path, "status": None, "at": round(time.time(), 3)}
         self.ledger.append(entry)
         if not await self.app.hold(self, kind, "before"):
+            self.unanswered += 1
             return None
         fault = self.take_fault(kind, request)
         entry["fault"] = fault.get("do")
         response = self.serve(request, kind, rest, fault, entry)
         entry["status"] = response.status
         if not await self.app.hold(self, kind, "after"):
+            self.unanswered += 1
             return None
         return response
 
@@ -273,6 +290,8 @@ class CA:
             if problem.kind in ("malformed", "badSignatureAlgorithm") and problem.status != 404 and not getattr(problem, "expected", False):
                 self.violation("%s %s: %s" % (request.method, kind, problem.detail))
             entry["problem"] = problem.kind
+            if not getattr(problem, "expected", False):
+                self.problems[problem.kind] = self.problems.get(problem.kind, 0) + 1
             return Response(problem.status, problem.document(), problem.headers, "application/problem+json")
 
     # ---- GET ----
@@ -321,7 +340,8 @@ class CA:
         if wish.get("onlyReturnExisting"):
             if found is None:
                 problem = Problem("accountDoesNotExist", "no account exists with the provided key")
-                problem.expected = True
+                problem.expected = self.looked is False
+                self.looked = True
                 raise problem
             return self.account_answer(found, 200)
         if self.knob("eab") is not None:
@@ -440,6 +460,9 @@ class CA:
         limit = self.knob("new_order_limit")
         if limit is not None and len(self.orders) >= limit:
             raise Problem("rateLimited", "too many new orders", 429)
+        limit = self.knob("domain_limit")
+        if limit is not None and len(self.orders) >= limit:
+            raise Problem("rateLimited", "too many certificates (%d) already issued for \"%s\" in the last 168h0m0s" % (limit, self.app.zone), 429)
         order = Order(self, account, names, profile, wish.get("replaces"), self.number())
         free = self.knob("prevalidated")
         for i, name in enumerate(names):
@@ -495,6 +518,8 @@ class CA:
             order.polls_left -= 1
             if order.polls_left <= 0:
                 order.status = "valid"
+        if order.status == "pending" and any(a.challenge_status == "processing" for a in order.authzs):
+            self.early += 1
         response = self.order_answer(order)
         if order.status == "processing":
             response.headers.append(("Retry-After", "3"))
@@ -665,6 +690,15 @@ class CA:
 
     # ---- for assertions ----
 
+    def unstruck(self):
+        """What was to go wrong and did not (all the times that it should have)."""
+        out = []
+        for fault in self.faults + self.dns_faults:
+            struck, times = fault.get("struck", 0), fault.get("times", 1) + fault.get("struck", 0)
+            if not fault.get("idle") and struck < min(times, 1 if times > 1000 else times):
+                out.append("%s: %d of %d" % (fault["on"], struck, times))
+        return out
+
     def summary(self):
         kinds = {}
         for entry in self.ledger:
@@ -679,5 +713,5 @@ class CA:
         return {"requests": len(self.ledger), "kinds": kinds, "certificates": len(mine), "sets": sets, "revoked": sum(c.revoked for c in self.certs.values()),
                 "accounts": len(self.accounts), "orders": len(self.orders), "order_states": [o.status for o in self.orders.values()],
                 "failed_validations": self.validations["invalid"], "validations": self.validations["valid"], "violations": self.violations,
-                "faults_left": sum(max(0, f.get("times", 1)) for f in self.faults if f.get("times", 1) < 1000), "struck": self.struck, "updates": self.updates,
+                "early": self.early, "unanswered": self.unanswered, "problems": self.problems, "asked": self.asked, "struck": self.struck, "unstruck": self.unstruck(), "updates": self.updates,
                 "replaced": sum(c.replaced for c in self.certs.values()), "ari_known": getattr(self, "ari_known", False)}

@@ -149,13 +149,13 @@ class Proxy:
             name, end = get_name(message, 12)
             update = (message[2] >> 3) & 15 == 5
             rtype = "" if update else TYPES.get(struct.unpack_from("!H", message, end)[0], "?")
-            names = [r[0] for r in records(message) if r[1] == TXT] if update else [name]
+            names = {r[0].lower() for r in records(message) if r[1] == TXT} if update else {name.lower()}
         except (ValueError, IndexError, struct.error):
             return None
-        name = names[0].lower() if names else name.lower()
-        scenario = self.app.scenario_of(name)
-        do = self.app.dns_rule(scenario, self.view, "update" if update else "query", rtype, tcp)
-        if do == "drop" or (update and not await self.app.hold_dns(scenario, "before")):
+        # One UPDATE may be of several scenarios: what any of them does to it is done to all.
+        scenarios = sorted({self.app.scenario_of(n) for n in names} - {None})
+        do = next(filter(None, [self.app.dns_rule(s, self.view, "update" if update else "query", rtype, tcp) for s in scenarios]), None)
+        if do == "drop" or (update and not await self.app.hold_dns(scenarios, "before")):
             return None
         if do == "servfail":
             return edit(message, 2)
@@ -169,7 +169,7 @@ class Proxy:
             answer = await (exchange_tcp if tcp else exchange_udp)(self.upstream, message)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
             return None
-        if do == "lost" or (update and not await self.app.hold_dns(scenario, "after")):
+        if do == "lost" or (update and not await self.app.hold_dns(scenarios, "after")):
             return None
         return answer
 
