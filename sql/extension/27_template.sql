@@ -43,7 +43,7 @@ COMMENT ON COLUMN certmgr.template.outlives_issuer IS 'refuse, or clamp to the e
 COMMENT ON COLUMN certmgr.template.backdate IS 'how long before the request a certificate begins, at most a tenth of its life';
 COMMENT ON COLUMN certmgr.template.extensions IS 'per OID: value (DER, hex) or from_request, and critical';
 COMMENT ON COLUMN certmgr.template.no_rev_avail IS 'noRevAvail (RFC 9608): auto is for lifetimes up to a day';
-COMMENT ON COLUMN certmgr.template.publish IS 'are its certificates published';
+COMMENT ON COLUMN certmgr.template.publish IS 'are its certificates in certmgr.published_certificate, those from before as well; off unless said';
 COMMENT ON COLUMN certmgr.template.lint IS 'lint of what is signed: off, warn (broken rules go into status_message of the certificate), refuse (what breaks a rule of level error)';
 COMMENT ON COLUMN certmgr.template.check_function IS 'function (jsonb) returns text that has the last word: null is yes; runs as its owner';
 COMMENT ON COLUMN certmgr.template.allowed_roles IS 'roles that may use issue_from() with it, for the CAs in cas';

@@ -24,7 +24,6 @@ typedef struct CmTemplateEntry
 	bool		clamp;			/* to the issuer's end; otherwise refuse */
 	CmSlice		fixed_extensions;	/* Extension values that every certificate gets */
 	CmSlice		request_oids;	/* whole OIDs of extensions taken from requests */
-	bool		publish;
 	char	   *lint;
 	bool		refuse_external;	/* what others issued and breaks the rules; otherwise a word on the row */
 	char	   *check_function; /* signature, or NULL */

@@ -828,7 +828,6 @@ cm_template_compile(const CmTemplateRow *row, CmTemplateEntry *out)
 	compile_policies(row, &out->rules);
 	compile_constraints(row, &out->rules);
 	compile_extensions(row, out);
-	out->publish = DatumGetBool(row->values[CM_TEMPLATE_PUBLISH]);
 	out->lint = text_of(row, CM_TEMPLATE_LINT);
 	out->refuse_external = strcmp(text_of(row, CM_TEMPLATE_EXTERNAL), "refuse") == 0;
 	out->check_function = text_of(row, CM_TEMPLATE_CHECK_FUNCTION);

@@ -97,11 +97,14 @@ for my $name ([ 'www.example.com', 1 ], [ 'www.example.org', 0 ], [ 'secret.exam
 }
 
 # Templates and who uses them survive dump and restore.
-sql(q{SELECT certmgr.create_subscriber('dumped', 'int', sans => '{www.example.com}', template => 'tls-server')});
+sql(q{SELECT certmgr.create_subscriber('dumped', 'int', sans => '{www.example.com}', template => 'tls-server'); SELECT certmgr.alter_template('smime', publish => true)});
+my $published = q{SELECT string_agg(subject || ' ' || encode(fingerprint, 'hex'), ';') FROM certmgr.published_certificate};
+like(sql($published), qr/^emailAddress=joe\@example\.com,CN=Joe [0-9a-f]{64}\z|^CN=Joe,emailAddress=joe\@example\.com [0-9a-f]{64}\z/, 'what the template smime issued is published');
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 command_ok([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-Fc', '-f', "$dir/dump", 'postgres' ], 'pg_dump');
 command_ok([ 'pg_restore', '-h', $node->host, '-p', $node->port, '-d', 'copy', "$dir/dump" ], 'pg_restore');
 is($node->safe_psql('copy', q{SELECT t.name FROM certmgr.subscriber s JOIN certmgr.template t ON t.id = s.template_id WHERE s.name = 'dumped'}), 'tls-server', 'the template came along');
 is($node->safe_psql('copy', q{SELECT certmgr.install_standard_templates()}), '0', 'and so did the others');
+is($node->safe_psql('copy', $published), sql($published), 'what is published still is');
 $node->stop;
 done_testing();
