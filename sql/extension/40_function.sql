@@ -83,7 +83,7 @@ COMMENT ON PROCEDURE certmgr.issue_now(text, text, bigint, text) IS 'issues and 
 CREATE PROCEDURE certmgr.wait(certificate bigint, timeout interval DEFAULT '5 min', INOUT state text DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_wait';
 COMMENT ON PROCEDURE certmgr.wait(bigint, interval, text) IS 'waits until a certificate is issued or failed; commits while it waits';
 CREATE FUNCTION certmgr.renew(certificate bigint, key text DEFAULT 'new', csr text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_renew';
-COMMENT ON FUNCTION certmgr.renew(bigint, text, text) IS 'issues a successor with the same names and usages; key: new or reuse; or a new CSR. Returns its id';
+COMMENT ON FUNCTION certmgr.renew(bigint, text, text) IS 'issues a successor with the same names, usages and extensions, as far as subscriber and template still have them; key: new or reuse; or a new CSR, which then says what it asks for. Returns its id';
 CREATE FUNCTION certmgr.cancel(certificate bigint) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_cancel';
 COMMENT ON FUNCTION certmgr.cancel(bigint) IS 'gives up a certificate that is still pending; its TXT records are removed';
 CREATE FUNCTION certmgr.certificate_pem(certificate bigint) RETURNS text LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_certificate_pem';

@@ -370,17 +370,21 @@ renew(CmPredecessor *old, const CmSubscriber *s, bool reuse, const char *csr, co
 	w.renewed_from = old->id;
 	if (csr != NULL)
 		cm_want_csr(&w, cm_csr_der(csr), false, false, false);
-	else if (reuse)
+	else
 	{
-		if (strcmp(old->state, "revoked") == 0)
+		if (reuse && strcmp(old->state, "revoked") == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("the key of a revoked certificate is not used again"),
 					 errhint("SELECT certmgr.renew(%lld);", (long long) old->id)));
-		w.reuse = old;
-		w.csr = old->csr;
-		if (!cm_key_alg_parse(old->key_algorithm, &w.key_alg, &st))
-			cm_throw(&st, NULL);
+		if (reuse)
+		{
+			w.reuse = old;
+			w.csr = old->csr;
+			if (!cm_key_alg_parse(old->key_algorithm, &w.key_alg, &st))
+				cm_throw(&st, NULL);
+		}
+		cm_want_again(&w, old);
 	}
 	id = issue(&w);
 	cm_owner_enter(&scope);

@@ -369,7 +369,26 @@ want_csr_usages(CmWanted *w, const CmCsr *csr)
 	fill_usages_text(w);
 }
 
-/* Extensions that the template takes from requests, with the criticality that it says. */
+/* One that the template takes from requests, with the criticality that it says. */
+static void
+append_extension(const CmWanted *w, const CmExtension *ext, CmBuf *all)
+{
+	const CmExtensionRule *rule = cm_template_extension(&w->template->rules, ext->oid);
+	size_t		mark;
+
+	if (rule == NULL || !rule->from_request)
+		return;
+	/* A web server that asks for must-staple where the template gives it to all. */
+	if (w->template->rules.must_staple && cm_slice_equal(ext->oid, cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x18", 8)))
+		return;
+	mark = cm_der_open(all, CM_DER_SEQUENCE);
+	cm_der_put_slice(all, CM_DER_OID, ext->oid);
+	if (rule->critical)
+		cm_der_put_bool(all, true);
+	cm_der_put_slice(all, CM_DER_OCTET_STRING, ext->value);
+	cm_der_close(all, mark);
+}
+
 static void
 want_csr_extensions(CmWanted *w, const CmCsr *csr)
 {
@@ -383,20 +402,9 @@ want_csr_extensions(CmWanted *w, const CmCsr *csr)
 	{
 		CmSlice		rest = csr->others[i];
 		CmExtension ext;
-		const CmExtensionRule *rule;
-		size_t		mark;
 
-		if (!cm_extension_next(&rest, &ext) || (rule = cm_template_extension(&w->template->rules, ext.oid)) == NULL)
-			continue;
-		/* A web server that asks for must-staple where the template gives it to all. */
-		if (w->template->rules.must_staple && cm_slice_equal(ext.oid, cm_slice("\x2b\x06\x01\x05\x05\x07\x01\x18", 8)))
-			continue;
-		mark = cm_der_open(all, CM_DER_SEQUENCE);
-		cm_der_put_slice(all, CM_DER_OID, ext.oid);
-		if (rule->critical)
-			cm_der_put_bool(all, true);
-		cm_der_put_slice(all, CM_DER_OCTET_STRING, ext.value);
-		cm_der_close(all, mark);
+		if (cm_extension_next(&rest, &ext))
+			append_extension(w, &ext, all);
 	}
 	w->extensions = slice_of(all);
 }
@@ -457,6 +465,78 @@ cm_want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_names, bool f
 	w->csr = der;
 	w->csr_spki = csr.spki;
 	w->key_alg = csr.key_alg;
+	drop_impossible_usages(w);
+}
+
+/* ---- renewal: what the request of the old one asked for ---- */
+
+/* Taken from the certificate, not from the request: which may be of another key, or ask for what the template takes no longer. */
+static void
+keep_extensions(CmWanted *w, const CmCertificate *cert)
+{
+	CmBuf	   *all = cm_own_buf(0);
+	CmSlice		rest = cert->extensions;
+	CmExtension ext;
+
+	cm_buf_append(all, w->extensions.data, w->extensions.len);
+	while (cm_extension_next(&rest, &ext))
+		append_extension(w, &ext, all);
+	w->extensions = slice_of(all);
+	if (cert->ca)
+		w->path_length = cert->path_length;
+}
+
+/* Every extension of the request that is in the certificate was allowed once: here the request is asked for its names only. */
+static CmSlice
+oids_of(CmSlice extensions)
+{
+	CmBuf	   *oids = cm_own_buf(0);
+	CmExtension ext;
+
+	while (cm_extension_next(&extensions, &ext))
+		cm_der_put_slice(oids, CM_DER_OID, ext.oid);
+	return slice_of(oids);
+}
+
+/* A request that asked for some of the subscriber's names asks for these again. When none of them is the subscriber's any more, its own count. */
+static void
+keep_names(CmWanted *w, CmSlice request, CmSlice oids)
+{
+	CmCsr		csr;
+	CmStatus	st = CM_STATUS_INIT;
+	CmBuf	   *asked = cm_own_buf(0);
+	CmBuf	   *kept = cm_own_buf(0);
+	CmSlice		rest;
+	CmDer		name;
+
+	if (!cm_csr_parse_with(request, oids, &csr, &st) || (csr.sans.len > 0 && !cm_san_canonical(csr.sans, asked, &st)))
+		cm_throw(&st, NULL);
+	rest = slice_of(asked);
+	while (cm_der_next(&rest, &name))
+	{
+		if (cm_san_contains(w->sans, name.whole))
+			cm_buf_append(kept, name.whole.data, name.whole.len);
+	}
+	if (kept->len == 0 || cm_slice_equal(slice_of(kept), w->sans))
+		return;
+	w->sans = slice_of(kept);
+	fill_sans_text(w);
+}
+
+void
+cm_want_again(CmWanted *w, const CmPredecessor *old)
+{
+	bool		brought = w->reuse != NULL && old->sealed_key.len == 0 && old->csr.len > 0;
+	CmCertificate cert = {{0}};
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (old->der.len > 0 && (brought || w->template != NULL) && !cm_certificate_parse(old->der, &cert, &st))
+		cm_throw(&st, NULL);
+	if (w->template != NULL)
+		keep_extensions(w, &cert);
+	if (!brought || w->subscriber == NULL)
+		return;
+	keep_names(w, old->csr, oids_of(cert.extensions));
 	drop_impossible_usages(w);
 }
 

@@ -52,6 +52,8 @@ extern void cm_want_request(CmWanted *w, const CmIssueFrom *request, int64 ca_id
 extern void cm_want_predecessor(CmWanted *w, const CmPredecessor *old);
 /* Reads the CSR (proof of possession included) and narrows what is wanted to what it asks for. free_...: what was not said is taken from it. */
 extern void cm_want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_names, bool free_usages);
+/* After subscriber or predecessor, and reuse: extensions and path length that the old certificate has from its request and the template still takes; with a key that was brought, the names of its request. */
+extern void cm_want_again(CmWanted *w, const CmPredecessor *old);
 extern CmSlice cm_csr_der(const char *pem);
 
 /* What the private CA would sign, and what is checked of it. serial and tbs->spki must be set; w outlives tbs. */
