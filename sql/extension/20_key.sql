@@ -11,6 +11,7 @@ CREATE TABLE certmgr_private.key (
 );
 COMMENT ON TABLE certmgr_private.key IS 'long-lived key pairs: CA keys and ACME account keys';
 COMMENT ON COLUMN certmgr_private.key.spki IS 'public part: SubjectPublicKeyInfo, DER';
+COMMENT ON COLUMN certmgr_private.key.provider IS 'sealed: the private part is here; none: it is elsewhere, of a CA that is known by its certificate';
 COMMENT ON COLUMN certmgr_private.key.signature_algorithm IS 'what it signs with; null: what such a key signs with by default';
 COMMENT ON COLUMN certmgr_private.key.sealed IS 'private part under its own data key, which the master key wraps';
 

@@ -9,7 +9,7 @@ CREATE TABLE certmgr.issuer (
 );
 CREATE INDEX issuer_ca_id_idx ON certmgr.issuer (ca_id, key_id);
 CREATE INDEX issuer_key_id_idx ON certmgr.issuer (key_id);
-COMMENT ON TABLE certmgr.issuer IS 'certificates under which a private CA issued, with their keys: who signs CRLs and OCSP answers for what';
+COMMENT ON TABLE certmgr.issuer IS 'certificates under which a private CA issued, with their keys: who signs CRLs and OCSP answers for what; of a CA without its key (import_ca) the certificates that it is known by';
 COMMENT ON COLUMN certmgr.issuer.chain IS 'what an administrator wants sent with certificates under this key (set_chain): DER one after the other, the CA''s own first; null: it is found';
 
 CREATE TABLE certmgr.crl_scope (

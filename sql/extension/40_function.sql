@@ -34,7 +34,7 @@ CREATE FUNCTION certmgr.ca_csr(ca text) RETURNS text LANGUAGE c STRICT VOLATILE 
 COMMENT ON FUNCTION certmgr.ca_csr(text) IS 'certification request (PEM, PKCS#10) of a private CA, for a parent elsewhere';
 
 CREATE FUNCTION certmgr.install_ca_certificate(ca text, certificate text, chain text DEFAULT NULL, activate boolean DEFAULT true) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_install_ca_certificate';
-COMMENT ON FUNCTION certmgr.install_ca_certificate(text, text, text, boolean) IS 'gives a private CA a certificate (PEM) that a CA elsewhere signed for its key, with the issuers above it: its first one, a renewed one, or a cross certificate. activate: it issues under it from now on (the first one always). Returns the certificate''s id';
+COMMENT ON FUNCTION certmgr.install_ca_certificate(text, text, text, boolean) IS 'gives a private CA a certificate (PEM) that a CA elsewhere signed for its key, with the issuers above it: its first one, a renewed one, or a cross certificate. Of a CA that was imported without its key: another certificate of the same name, of its key or a new one. activate: it issues under it from now on (the first one always). Returns the certificate''s id';
 
 CREATE FUNCTION certmgr.disable_ca(ca text) RETURNS void LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_disable_ca';
 COMMENT ON FUNCTION certmgr.disable_ca(text) IS 'a disabled CA issues nothing; its CRLs go on';

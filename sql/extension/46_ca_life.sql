@@ -17,7 +17,7 @@ CREATE FUNCTION certmgr.import_ca(name text, certificate text, private_key text 
 	crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_import_ca';
 COMMENT ON FUNCTION certmgr.import_ca(text, text, text, text, text, interval, text, text, text, text) IS
-	'takes over a CA that exists: its certificate (PEM), its private key (PEM; password if it is encrypted), the issuers above it. Without the key it issues nothing, but is known as the issuer of certificates that are imported or installed. Returns the CA''s id';
+	'takes over a CA that exists: its certificate (PEM), its private key (PEM; password if it is encrypted), the issuers above it. Without the key it issues nothing, but is known as the issuer of certificates that are imported or installed; install_ca_certificate() then takes its renewed certificates. Returns the CA''s id';
 
 CREATE FUNCTION certmgr.set_chain(ca text, chain text, certificate bigint DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_set_chain';
 COMMENT ON FUNCTION certmgr.set_chain(text, text, bigint) IS
@@ -26,15 +26,14 @@ COMMENT ON FUNCTION certmgr.set_chain(text, text, bigint) IS
 CREATE VIEW certmgr.ca_issuers WITH (security_barrier) AS
 SELECT a.name AS ca, c.id AS certificate,
 	   CASE WHEN c.state = 'revoked' THEN 'revoked' WHEN c.not_after < pg_catalog.now() THEN 'expired' WHEN c.id = a.certificate_id THEN 'active'
-			WHEN i.key_id = a.key_id THEN 'alternative' WHEN c.id > a.certificate_id THEN 'next' ELSE 'retired' END AS state,
+			WHEN i.key_id = n.key_id THEN 'alternative' WHEN c.id > a.certificate_id THEN 'next' ELSE 'retired' END AS state,
 	   c.subject, p.name AS issued_by, c.issuer_id AS issuer_certificate, c.not_before, c.not_after, c.key_algorithm, k.signature_algorithm,
-	   i.key_id IS NOT NULL AS has_key, i.chain IS NOT NULL AS has_chain, c.created_at
+	   COALESCE(k.provider <> 'none', false) AS has_key, i.chain IS NOT NULL AS has_chain, c.created_at
   FROM certmgr.ca a
-  JOIN (SELECT ca_id, certificate_id, key_id, chain FROM certmgr.issuer
-		UNION ALL
-		SELECT id, certificate_id, NULL, NULL FROM certmgr.ca WHERE type = 'private' AND key_id IS NULL AND certificate_id IS NOT NULL) i ON i.ca_id = a.id
+  JOIN certmgr.issuer i ON i.ca_id = a.id
+  LEFT JOIN certmgr.issuer n ON n.certificate_id = a.certificate_id
   JOIN certmgr.certificate c ON c.id = i.certificate_id
   LEFT JOIN certmgr.ca p ON p.id = c.ca_id
   LEFT JOIN certmgr_private.key k ON k.id = i.key_id;
 COMMENT ON VIEW certmgr.ca_issuers IS
-	'certificates of private CAs. State: active (it issues under it), alternative (same key: renewed or cross-signed), next (a key that is not used yet), retired (an older key: signs CRLs only), expired, revoked';
+	'certificates of private CAs. State: active (it issues under it, or is known by it first), alternative (same key: renewed or cross-signed), next (a key that is not used yet), retired (an older key: signs CRLs only), expired, revoked';

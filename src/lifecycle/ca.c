@@ -262,6 +262,7 @@ check_same_subject(const char *name, const CmCaRow *ca, const CmCertificate *cer
 				(errcode(CM_ERRCODE_MISMATCH),
 				 errmsg("certificate does not belong to certificate authority \"%s\"", name),
 				 errdetail("Its subject is not that of the present certificate, byte for byte, so it would not fit what was issued."),
+				 ca->key_id == 0 ? errhint("SELECT certmgr.import_ca(...) takes it as that of another CA.") :
 				 errhint("Have the request from certmgr.ca_csr(%s) signed with its subject as it is.", quote_literal_cstr(name))));
 }
 
@@ -361,11 +362,11 @@ cm_ca_install(const char *name, const char *certificate, const char *chain, bool
 	int64		key_id;
 	int64		id;
 
-	if (strcmp(ca->type, "private") != 0 || ca->key_id == 0)
+	if (strcmp(ca->type, "private") != 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_CA_NOT_USABLE),
 				 errmsg("certificate authority \"%s\" takes no certificate from elsewhere", name),
-				 errdetail("Only a private CA whose key is here does.")));
+				 errdetail("Only a private CA does.")));
 	if (!cm_certificates_from_text(cm_slice(certificate, strlen(certificate)), CHAIN_MAX, ders, &count, &st) ||
 		(chain != NULL && !cm_certificates_from_text(cm_slice(chain, strlen(chain)), CHAIN_MAX - 1, ders, &more, &st)))
 		cm_throw(&st, NULL);
@@ -373,13 +374,17 @@ cm_ca_install(const char *name, const char *certificate, const char *chain, bool
 	rest = cm_slice(ders->data, ders->len);
 	if (!cm_der_next(&rest, &first) || !cm_certificate_parse(first.whole, &cert, &st))
 		cm_throw(&st, NULL);
-	key_id = key_of(name, ca, cert.spki);
+	key_id = ca->key_id != 0 ? key_of(name, ca, cert.spki) : 0;
+	if (key_id == 0)
+		cm_ca_check_free(&cert, ca->id);
 	cm_ca_check_certificate(name, &cert);
 	check_same_subject(name, ca, &cert);
 	if (!cm_chain_order(cm_slice(ders->data, ders->len), cert.spki, ordered, &leaf_len, &st))
 		cm_throw(&st, NULL);
 	id = cm_ca_put_foreign(ca->id, cm_slice(ordered->data, ordered->len), leaf_len, ca->certificate_id, actor);
-	if (activate || ca->certificate_id == 0)
+	if (key_id == 0)
+		cm_ca_put_public(ca->id, id, &cert, activate);
+	else if (activate || ca->certificate_id == 0)
 		cm_ca_set_active(ca->id, id, key_id);
 	else
 		cm_ca_issuer_put(ca->id, id, key_id);

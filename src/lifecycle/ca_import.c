@@ -53,16 +53,15 @@ seal_key(const CmCaImport *import, const CmCertificate *cert)
 	return id;
 }
 
-/* One certificate is the issuer of one CA. */
-static void
-check_free(const CmCertificate *cert)
+void
+cm_ca_check_free(const CmCertificate *cert, int64 self)
 {
 	int			count;
 	CmCaIssuer *issuers = cm_ca_issuers(&count);
 
 	for (int i = 0; i < count; i++)
 	{
-		if (cm_slice_equal(issuers[i].der, cert->der))
+		if (issuers[i].ca_id != self && cm_slice_equal(issuers[i].der, cert->der))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("certificate belongs to certificate authority \"%s\" already", issuers[i].ca)));
@@ -109,6 +108,19 @@ adopt(int64 ca_id, int64 certificate_id, const CmCertificate *cert)
 	}
 }
 
+void
+cm_ca_put_public(int64 ca_id, int64 certificate_id, const CmCertificate *cert, bool activate)
+{
+	int64		key_id = cm_ca_issuer_key(ca_id, cert->spki);
+
+	if (key_id == 0)
+		key_id = cm_store_key_put_public(cert->key_alg, cert->spki);
+	cm_ca_issuer_put(ca_id, certificate_id, key_id);
+	if (activate)
+		cm_ca_set_active(ca_id, certificate_id, 0);
+	adopt(ca_id, certificate_id, cert);
+}
+
 int64
 cm_ca_import(const CmCaImport *import)
 {
@@ -122,7 +134,7 @@ cm_ca_import(const CmCaImport *import)
 	int64		certificate_id;
 
 	read_chain(import, ordered, &cert);
-	check_free(&cert);
+	cm_ca_check_free(&cert, 0);
 	if (!cm_name_format(cert.subject, subject, &st))
 		cm_throw(&st, NULL);
 	as.subject = cm_buf_cstr(subject);
@@ -136,8 +148,13 @@ cm_ca_import(const CmCaImport *import)
 				 errhint("Give private_key, or leave out signature_algorithm.")));
 	id = cm_ca_insert(as.name, "private", "pending", 0, key_id, cm_ca_config(&as), NULL);
 	certificate_id = cm_ca_put_foreign(id, cm_slice(ordered->data, ordered->len), cert.der.len, 0, as.actor);
-	cm_ca_set_active(id, certificate_id, key_id);
-	adopt(id, certificate_id, &cert);
+	if (key_id != 0)
+	{
+		cm_ca_set_active(id, certificate_id, key_id);
+		adopt(id, certificate_id, &cert);
+	}
+	else
+		cm_ca_put_public(id, certificate_id, &cert, true);
 	cm_audit(as.actor, "import-ca", "ca", id, psprintf("{\"certificate\": %lld, \"key\": %s}", (long long) certificate_id, key_id != 0 ? "true" : "false"));
 	if (key_id != 0)
 		cm_instance_register();

@@ -29,7 +29,7 @@
 #define CHAIN_MAX 16
 
 static CmCaRow *
-require_with_key(const char *name)
+require_with_certificate(const char *name)
 {
 	CmCaRow    *ca = cm_ca_require(name, true);
 
@@ -42,10 +42,20 @@ require_with_key(const char *name)
 				(errcode(CM_ERRCODE_CA_NOT_USABLE),
 				 errmsg("certificate authority \"%s\" has no certificate yet", name),
 				 errhint("Have the request from certmgr.ca_csr(%s) signed, then SELECT certmgr.install_ca_certificate(...).", quote_literal_cstr(name))));
+	return ca;
+}
+
+static CmCaRow *
+require_with_key(const char *name)
+{
+	CmCaRow    *ca = require_with_certificate(name);
+
 	if (ca->key_id == 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_CA_NOT_USABLE),
-				 errmsg("the key of certificate authority \"%s\" is not here", name)));
+				 errmsg("the key of certificate authority \"%s\" is not here", name),
+				 errdetail("It was imported without it."),
+				 errhint("Where its key is, have it renewed; SELECT certmgr.install_ca_certificate(%s, ...) takes the new certificate.", quote_literal_cstr(name))));
 	return ca;
 }
 
@@ -274,9 +284,7 @@ cm_ca_cross_sign(const CmCrossSign *cross)
 	cm_ca_sign(&sign, der);
 	id = cm_ca_certificate_put(issuer->ca_id, issuer->certificate_id, sign.shard, cm_slice(der->data, der->len), cm_slice(NULL, 0), 0, cross->actor);
 	cm_issuer_unpin(issuer);
-	/* Of a CA without its key the certificate is all there is. */
-	if (certified->key_id != 0)
-		cm_ca_issuer_put(ca->id, id, certified->key_id);
+	cm_ca_issuer_put(ca->id, id, certified->key_id);
 	cm_audit(cross->actor, "cross-sign", "ca", ca->id, psprintf("{\"certificate\": %lld}", (long long) id));
 	return id;
 }
@@ -299,7 +307,7 @@ cm_ca_activate(const char *name, int64 certificate_id, const char *actor)
 				 issuer->revoked ? errdetail("It is revoked.") : cert.not_after <= now ? errdetail("It has expired.") : errdetail("It is not valid yet.")));
 	if (issuer->certificate_id == ca->certificate_id)
 		return;
-	put_issuer(ca, certificate_id, issuer->key_id, true);
+	put_issuer(ca, certificate_id, issuer->has_key ? issuer->key_id : 0, true);
 	cm_audit(actor, "activate-ca-issuer", "ca", ca->id, psprintf("{\"certificate\": %lld}", (long long) certificate_id));
 	if (strcmp(ca->state, "disabled") == 0)
 		ereport(NOTICE,
@@ -331,7 +339,7 @@ read_chain(const char *name, const char *pem, CmSlice spki, CmBuf *ordered)
 void
 cm_ca_set_chain(const char *name, const char *chain, int64 certificate_id, const char *actor)
 {
-	CmCaRow    *ca = require_with_key(name);
+	CmCaRow    *ca = require_with_certificate(name);
 	CmCaIssuer *issuer = issuer_of(ca, certificate_id);
 	CmBuf	   *ordered = cm_own_buf(0);
 	CmCertificate cert;

@@ -213,7 +213,7 @@ load_issuer(int64 ca_id, const CmCaIssuer *other)
 	{
 		ca->certificate_id = other->certificate_id;
 		ca->der = other->der;
-		ca->key_id = other->key_id;
+		ca->key_id = other->has_key ? other->key_id : 0;
 		ca->certificate_revoked = other->revoked;
 	}
 	check_usable(ca, ca_id);

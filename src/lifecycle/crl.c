@@ -79,7 +79,12 @@ check_issuer(const CmCrlIssuer *ca)
 				(errcode(CM_ERRCODE_CA_NOT_USABLE),
 				 errmsg("certificate authority \"%s\" is not a private CA", ca->name),
 				 errdetail("An external CA publishes its revocation list itself.")));
-	if (ca->key_id == 0 || ca->certificate_id == 0)
+	if (ca->key_id == 0 && ca->certificate_id != 0)
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_CA_NOT_USABLE),
+				 errmsg("the key of certificate authority \"%s\" is not here", ca->name),
+				 errdetail("Its revocation lists are signed where its key is.")));
+	if (ca->certificate_id == 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_CA_NOT_USABLE),
 				 errmsg("certificate authority \"%s\" cannot sign a CRL yet", ca->name),

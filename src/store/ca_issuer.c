@@ -17,12 +17,9 @@ cm_ca_issuer_put(int64 ca_id, int64 certificate_id, int64 key_id)
 	(void) cm_query(&put, (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(ca_id), Int64GetDatum(key_id)}, NULL);
 }
 
-/* Those with keys, and the only certificate of a CA without. */
 #define ISSUERS \
-	"SELECT i.certificate_id, i.ca_id, a.name, i.key_id, b.der, c.state = 'revoked' FROM" \
-	" (SELECT ca_id, certificate_id, key_id FROM certmgr.issuer UNION ALL" \
-	" SELECT id, certificate_id, NULL FROM certmgr.ca WHERE type = 'private' AND key_id IS NULL AND certificate_id IS NOT NULL) i" \
-	" JOIN certmgr.ca a ON a.id = i.ca_id JOIN certmgr.certificate c ON c.id = i.certificate_id" \
+	"SELECT i.certificate_id, i.ca_id, a.name, i.key_id, b.der, c.state = 'revoked', k.provider <> 'none' FROM certmgr.issuer i" \
+	" JOIN certmgr_private.key k ON k.id = i.key_id JOIN certmgr.ca a ON a.id = i.ca_id JOIN certmgr.certificate c ON c.id = i.certificate_id" \
 	" JOIN certmgr.certificate_body b ON b.certificate_id = i.certificate_id AND b.der IS NOT NULL"
 
 static void
@@ -34,6 +31,7 @@ to_issuer(const CmRows *rows, int row, CmCaIssuer *out)
 	out->key_id = cm_rows_int64(rows, row, 3);
 	out->der = cm_rows_slice(rows, row, 4);
 	out->revoked = cm_rows_bool(rows, row, 5);
+	out->has_key = cm_rows_bool(rows, row, 6);
 }
 
 CmCaIssuer *
@@ -61,6 +59,18 @@ cm_ca_issuers(int *count)
 		to_issuer(&rows, i, &issuers[i]);
 	*count = rows.count;
 	return issuers;
+}
+
+int64
+cm_ca_issuer_key(int64 ca_id, CmSlice spki)
+{
+	static CmQuery select = {
+		"SELECT k.id FROM certmgr.issuer i JOIN certmgr_private.key k ON k.id = i.key_id WHERE i.ca_id = $1 AND k.spki = $2 LIMIT 1",
+		2, {INT8OID, BYTEAOID}
+	};
+	CmRows		rows = cm_query(&select, (Datum[]) {Int64GetDatum(ca_id), cm_datum_bytea(spki.data, spki.len)}, NULL);
+
+	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
 }
 
 void

@@ -13,7 +13,8 @@ typedef struct CmCaIssuer
 	int64		certificate_id;
 	int64		ca_id;			/* whose issuer it is */
 	char	   *ca;
-	int64		key_id;			/* 0: certificate only */
+	int64		key_id;
+	bool		has_key;		/* false: certificate only, the private part is elsewhere */
 	CmSlice		der;
 	bool		revoked;
 } CmCaIssuer;
@@ -35,6 +36,8 @@ extern void cm_ca_issuer_put(int64 ca_id, int64 certificate_id, int64 key_id);
 extern CmCaIssuer *cm_ca_issuer_get(int64 ca_id, int64 certificate_id);
 /* Certificates of all private CAs. */
 extern CmCaIssuer *cm_ca_issuers(int *count);
+/* The key of an issuer of that CA that certifies it; 0: none does. */
+extern int64 cm_ca_issuer_key(int64 ca_id, CmSlice spki);
 extern void cm_ca_issuer_set_chain(int64 ca_id, int64 key_id, CmSlice chain);	/* empty: none */
 /* The certificate and what else certifies the same key: the best first (said by an administrator, active, a root, the longest). */
 extern CmIssuerLink *cm_issuer_links(int64 certificate_id, int *count);

@@ -26,8 +26,9 @@ CmIssuerCandidate *
 cm_import_issuers(int *count)
 {
 	static CmQuery select = {
-		"SELECT ca.id, ca.certificate_id, b.der FROM certmgr.ca JOIN certmgr.certificate_body b ON b.certificate_id = ca.certificate_id"
-		" WHERE ca.type = 'private' ORDER BY ca.id", 0, {InvalidOid}};
+		"SELECT i.ca_id, i.certificate_id, b.der FROM certmgr.issuer i JOIN certmgr.ca a ON a.id = i.ca_id"
+		" JOIN certmgr.certificate_body b ON b.certificate_id = i.certificate_id AND b.der IS NOT NULL"
+		" ORDER BY i.ca_id, i.certificate_id = a.certificate_id DESC, i.certificate_id DESC", 0, {InvalidOid}};
 	CmRows		rows = cm_query(&select, NULL, NULL);
 	CmIssuerCandidate *candidates = palloc0(sizeof(CmIssuerCandidate) * Max(rows.count, 1));
 

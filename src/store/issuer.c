@@ -85,7 +85,7 @@ cm_issuer_rows(int64 ca_id, int *count)
 		"SELECT i.certificate_id, i.key_id, c.not_after, i.certificate_id = a.certificate_id, b.der FROM certmgr.issuer i"
 		" JOIN certmgr.ca a ON a.id = i.ca_id JOIN certmgr.certificate c ON c.id = i.certificate_id"
 		" JOIN certmgr.certificate_body b ON b.certificate_id = i.certificate_id"
-		" WHERE i.ca_id = $1 AND b.der IS NOT NULL ORDER BY 4 DESC, i.certificate_id DESC",
+		" WHERE i.ca_id = $1 AND a.key_id IS NOT NULL AND b.der IS NOT NULL ORDER BY 4 DESC, i.certificate_id DESC",
 		1, {INT8OID}
 	};
 	CmRows		rows = cm_query(&select, (Datum[]) {Int64GetDatum(ca_id)}, NULL);

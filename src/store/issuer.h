@@ -19,7 +19,7 @@ typedef struct CmIssuerRow
 
 /* The active certificate and key of that CA, as they are now. A second call changes nothing. */
 extern void cm_issuer_row_put(int64 ca_id);
-/* All of them, the active one first, then the newest. */
+/* All of them, the active one first, then the newest; none of a CA whose key is not here. */
 extern CmIssuerRow *cm_issuer_rows(int64 ca_id, int *count);
 extern void cm_issuer_row_forget(int64 ca_id);
 

@@ -73,6 +73,15 @@ cm_store_key_put(const CmKey *key)
 }
 
 int64
+cm_store_key_put_public(CmKeyAlg alg, CmSlice spki)
+{
+	static CmQuery insert = {"INSERT INTO certmgr_private.key (algorithm, spki, provider) VALUES ($1, $2, 'none') RETURNING id", 2, {TEXTOID, BYTEAOID}};
+	CmRows		rows = cm_query(&insert, (Datum[]) {cm_datum_text(cm_key_alg_name(alg)), cm_datum_bytea(spki.data, spki.len)}, NULL);
+
+	return cm_rows_int64(&rows, 0, 0);
+}
+
+int64
 cm_store_key_create(CmKeyAlg alg)
 {
 	CmOwn	   *own = cm_own_key();

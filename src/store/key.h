@@ -14,6 +14,8 @@ extern CmOwn *cm_own_key(void);
 extern int64 cm_store_key_create(CmKeyAlg alg);
 /* Stores one that is already there; the caller keeps it. */
 extern int64 cm_store_key_put(const CmKey *key);
+/* One whose private part is elsewhere. */
+extern int64 cm_store_key_put_public(CmKeyAlg alg, CmSlice spki);
 /* What it signs with from now on; must fit its algorithm. */
 extern void cm_store_key_set_sign_alg(int64 id, const char *signature_algorithm);
 /* Its algorithm, and what it was told to sign with; NULL: the default. */

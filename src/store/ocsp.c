@@ -76,7 +76,7 @@ cm_ocsp_issuers_of(int64 ca_id, int *count)
 	static CmQuery lock = {"SELECT FROM certmgr.ca WHERE id = $1 FOR NO KEY UPDATE", 1, {INT8OID}};
 	static CmQuery query = {
 		ISSUER_COLUMNS " FROM certmgr.ca a, LATERAL (SELECT DISTINCT i.key_id FROM certmgr.issuer i JOIN certmgr.certificate c ON c.id = i.certificate_id"
-		" WHERE i.ca_id = a.id AND c.not_after > pg_catalog.now()) k WHERE a.id = $1 AND COALESCE((a.config->>'ocsp_delegated')::boolean, a.config ? 'ocsp_url')",
+		" WHERE i.ca_id = a.id AND c.not_after > pg_catalog.now()) k WHERE a.id = $1 AND a.key_id IS NOT NULL AND COALESCE((a.config->>'ocsp_delegated')::boolean, a.config ? 'ocsp_url')",
 		1, {INT8OID}
 	};
 	Datum		args[1] = {Int64GetDatum(ca_id)};
