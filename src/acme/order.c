@@ -55,17 +55,11 @@ put_word(CmBuf *out, const char *key, const char *word, size_t max, CmStatus *st
 static void
 put_not_after(CmBuf *out, int64_t at)
 {
-	int			year,
-				month,
-				day,
-				hour,
-				minute,
-				second;
+	char		iso[CM_TIME_TEXT_MAX];
 
 	if (at == 0)
 		return;
-	cm_time_to_civil(at, &year, &month, &day, &hour, &minute, &second);
-	cm_buf_printf(out, ",\"notAfter\":\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", year, month, day, hour, minute, second);
+	cm_buf_printf(out, ",\"notAfter\":\"%s\"", cm_time_rfc3339(at, iso));
 }
 
 bool

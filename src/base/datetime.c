@@ -7,6 +7,7 @@
  */
 #include "base/datetime.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SECONDS_PER_DAY INT64_C(86400)
@@ -169,6 +170,21 @@ take_offset(const char **p, int64_t *offset)
 		return false;
 	*offset = sign * ((int64_t) hours * 3600 + (int64_t) minutes * 60);
 	return **p == '\0';
+}
+
+const char *
+cm_time_rfc3339(int64_t t, char dst[CM_TIME_TEXT_MAX])
+{
+	int			year;
+	int			month;
+	int			day;
+	int			hour;
+	int			minute;
+	int			second;
+
+	cm_time_to_civil(t, &year, &month, &day, &hour, &minute, &second);
+	(void) snprintf(dst, CM_TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, hour, minute, second);
+	return dst;
 }
 
 bool

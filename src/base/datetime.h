@@ -9,8 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Room for a time of any year there can be. */
+#define CM_TIME_TEXT_MAX 64
+
 extern int64_t cm_time_from_civil(int year, int month, int day, int hour, int minute, int second);
 extern void cm_time_to_civil(int64_t t, int *year, int *month, int *day, int *hour, int *minute, int *second);
+/* "2026-07-29T12:00:00Z" */
+extern const char *cm_time_rfc3339(int64_t t, char dst[CM_TIME_TEXT_MAX]);
 extern bool cm_time_parse_rfc3339(const char *text, int64_t *out);
 extern bool cm_time_parse_http(const char *text, int64_t *out);	/* IMF-fixdate, RFC 9110 5.6.7 */
 /* Retry-After: seconds or an HTTP-date; the result is seconds from now, clamped to [0, max]. False when unreadable. */

@@ -67,3 +67,11 @@ cm_clean_text(char *dst, size_t dstsize, const char *src, size_t srclen)
 	}
 	dst[n] = '\0';
 }
+
+void
+cm_list_add(char *list, size_t size, const char *word)
+{
+	size_t		used = strlen(list);
+
+	(void) snprintf(list + used, size - used, "%s%s", used > 0 ? ", " : "", word);
+}

@@ -53,4 +53,7 @@ extern bool cm_fail_detail(CmStatus *st, const char *fmt,...) CM_PRINTF(2, 3);
 /* Copies text of a foreign origin (CA, DNS API, CSR): printable ASCII only, cut to the size of dst. */
 extern void cm_clean_text(char *dst, size_t dstsize, const char *src, size_t srclen);
 
+/* Adds a word to a list with commas between; what does not fit is cut. */
+extern void cm_list_add(char *list, size_t size, const char *word);
+
 #endif

@@ -20,6 +20,8 @@ typedef struct CmKey CmKey;		/* an EVP_PKEY with its algorithm */
 
 extern bool cm_key_alg_parse(const char *name, CmKeyAlg *out, CmStatus *st);	/* "EC-P256" ..., any case; the error lists all names */
 extern const char *cm_key_alg_name(CmKeyAlg alg);
+/* Names of a set of CM_KEY_ALG_BIT with commas between, as far as they fit; dst is returned. */
+extern const char *cm_key_algs_show(uint32_t algs, char *dst, size_t size);
 extern bool cm_key_alg_is_rsa(CmKeyAlg alg);
 extern bool cm_key_alg_is_ec(CmKeyAlg alg);	/* of the NIST curves, which can agree on keys, too */
 

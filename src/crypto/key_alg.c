@@ -107,6 +107,20 @@ cm_key_alg_name(CmKeyAlg alg)
 	return alg == CM_KEY_OTHER ? "other" : "none";
 }
 
+const char *
+cm_key_algs_show(uint32_t algs, char *dst, size_t size)
+{
+	int			alg;
+
+	dst[0] = '\0';
+	for (alg = CM_KEY_NONE + 1; alg < CM_KEY_OTHER; alg++)
+	{
+		if ((algs & CM_KEY_ALG_BIT(alg)) != 0)
+			cm_list_add(dst, size, cm_key_alg_name((CmKeyAlg) alg));
+	}
+	return dst;
+}
+
 bool
 cm_key_alg_is_rsa(CmKeyAlg alg)
 {

@@ -8,14 +8,13 @@
 #include "base/encode.h"
 #include "crypto/digest.h"
 #include "lifecycle/describe.h"
+#include "lifecycle/texts.h"
 #include "pg/error.h"
 #include "pg/json.h"
 #include "pg/own.h"
 #include "x509/certificate.h"
 #include "x509/csr.h"
 #include "x509/name.h"
-#include "x509/san.h"
-#include "x509/usage.h"
 
 static void
 key_of(CmBuf *json, const char *name)
@@ -65,57 +64,40 @@ put_name(CmBuf *json, const char *name, CmSlice der)
 static void
 put_time(CmBuf *json, const char *name, int64_t at)
 {
-	char		iso[64];
-	int			year;
-	int			month;
-	int			day;
-	int			hour;
-	int			minute;
-	int			second;
+	char		iso[CM_TIME_TEXT_MAX];
 
-	cm_time_to_civil(at, &year, &month, &day, &hour, &minute, &second);
-	snprintf(iso, sizeof(iso), "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, hour, minute, second);
-	put_text(json, name, iso);
+	put_text(json, name, cm_time_rfc3339(at, iso));
 }
 
 static void
-put_sans(CmBuf *json, CmSlice sans)
+put_list(CmBuf *json, const char *name, char *const *texts, int count)
 {
-	CmDer		name;
-	CmStatus	st = CM_STATUS_INIT;
-	bool		first = true;
-
-	key_of(json, "sans");
+	key_of(json, name);
 	cm_buf_append_str(json, "[");
-	while (cm_der_next(&sans, &name))
+	for (int i = 0; i < count; i++)
 	{
-		CmBuf	   *shown = cm_own_buf(0);
-
-		if (!cm_san_format(name.whole, shown, &st))
-			cm_throw(&st, NULL);
-		cm_buf_append_str(json, first ? "" : ", ");
-		(void) cm_json_quote(json, cm_buf_cstr(shown));
-		first = false;
+		cm_buf_append_str(json, i > 0 ? ", " : "");
+		(void) cm_json_quote(json, texts[i]);
 	}
 	cm_buf_append_str(json, "]");
 }
 
 static void
-put_usage(const char *name, void *arg)
+put_sans(CmBuf *json, CmSlice sans)
 {
-	CmBuf	   *json = arg;
+	int			count;
+	char	  **texts = cm_san_texts(sans, &count);
 
-	cm_buf_append_str(json, json->data[json->len - 1] == '[' ? "" : ", ");
-	(void) cm_json_quote(json, name);
+	put_list(json, "sans", texts, count);
 }
 
 static void
 put_usages(CmBuf *json, uint32_t key_usage, CmSlice ext_key_usage)
 {
-	key_of(json, "usages");
-	cm_buf_append_str(json, "[");
-	cm_usage_each(key_usage, ext_key_usage, put_usage, json);
-	cm_buf_append_str(json, "]");
+	int			count;
+	char	  **texts = cm_usage_texts(key_usage, ext_key_usage, &count);
+
+	put_list(json, "usages", texts, count);
 }
 
 static void

@@ -11,8 +11,8 @@
 
 /* Key usages there are. */
 #define KEY_USAGES 9
-/* An OID has three octets at least. */
-#define OID_MIN 3
+/* Tag and length; what parsed a certificate or a request refuses an OID with nothing in it, but nothing here depends on that. */
+#define OID_MIN 2
 
 char **
 cm_san_texts(CmSlice general_names, int *count)

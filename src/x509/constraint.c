@@ -277,17 +277,10 @@ cm_constraints_each(CmSlice constraints, bool (*fn) (bool permitted, const char 
 static bool
 deny(const CmDer *name, const char *why, CmStatus *st)
 {
-	CmBuf		text;
 	char		shown[200];
-	CmStatus	ignored = CM_STATUS_INIT;
 
-	cm_buf_init(&text, 0);
-	if (!cm_san_format(name->whole, &text, &ignored))
-		(void) cm_buf_append_str(&text, "(unreadable)");
-	cm_clean_text(shown, sizeof(shown), (const char *) text.data, text.len);
-	cm_buf_free(&text);
 	(void) cm_fail(st, CM_POLICY, "name is outside the issuer's name constraints");
-	return cm_fail_detail(st, "Name \"%s\" %s", shown, why);
+	return cm_fail_detail(st, "Name \"%s\" %s", cm_san_show(name->whole, shown, sizeof(shown)), why);
 }
 
 static bool

@@ -64,21 +64,6 @@ show_name(CmSlice name, char shown[SHOWN_MAX])
 }
 
 static const char *
-show_san(CmSlice name, char shown[SHOWN_MAX])
-{
-	CmBuf		text;
-	CmStatus	ignored = CM_STATUS_INIT;
-
-	cm_buf_init(&text, 0);
-	if (cm_san_format(name, &text, &ignored))
-		cm_clean_text(shown, SHOWN_MAX, (const char *) text.data, text.len);
-	else
-		snprintf(shown, SHOWN_MAX, "(unreadable)");
-	cm_buf_free(&text);
-	return shown;
-}
-
-static const char *
 show_time(int64_t t, char shown[SHOWN_MAX])
 {
 	int			year;
@@ -98,26 +83,6 @@ cm_policy_show_oid(CmSlice oid, char shown[CM_POLICY_OID_TEXT_MAX])
 {
 	if (!cm_der_oid_text(oid, shown, CM_POLICY_OID_TEXT_MAX))
 		snprintf(shown, CM_POLICY_OID_TEXT_MAX, "(unreadable)");
-	return shown;
-}
-
-/* Adds a name to a comma-separated list of SHOWN_MAX characters; what does not fit is left out. */
-static void
-add_to_list(const char *name, void *arg)
-{
-	char	   *list = arg;
-	size_t		used = strlen(list);
-
-	snprintf(list + used, SHOWN_MAX - used, "%s%s", used > 0 ? ", " : "", name);
-}
-
-static const char *
-show_usages(uint32_t key_usage, CmSlice ext_key_usage, char shown[SHOWN_MAX])
-{
-	shown[0] = '\0';
-	cm_usage_each(key_usage, ext_key_usage, add_to_list, shown);
-	if (shown[0] == '\0')
-		snprintf(shown, SHOWN_MAX, "none");
 	return shown;
 }
 
@@ -234,7 +199,7 @@ check_sans(const CmPolicyCheck *check)
 		if (!cm_der_next(&rest, &name))
 			return cm_policy_deny(check, "The subject alternative names are unreadable.");
 		if (!cm_san_contains(policy->sans, name.whole))
-			return cm_policy_deny(check, "Name \"%s\" is not among the allowed names.", show_san(name.whole, shown));
+			return cm_policy_deny(check, "Name \"%s\" is not among the allowed names.", cm_san_show(name.whole, shown, sizeof(shown)));
 	}
 	rest = policy->sans;
 	while (policy->all_sans && rest.len > 0)
@@ -242,7 +207,7 @@ check_sans(const CmPolicyCheck *check)
 		if (!cm_der_next(&rest, &name))
 			return cm_policy_deny(check, "The names that must be in the certificate are unreadable.");
 		if (!cm_san_contains(names, name.whole))
-			return cm_policy_deny(check, "Name \"%s\" is missing.", show_san(name.whole, shown));
+			return cm_policy_deny(check, "Name \"%s\" is missing.", cm_san_show(name.whole, shown, sizeof(shown)));
 	}
 	return true;
 }
@@ -377,12 +342,12 @@ check_key_usage(const CmPolicyCheck *check)
 	if (policy->any_usage)
 		return true;
 	if (excess != 0)
-		return cm_policy_deny(check, "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(excess, none, has),
-					show_usages(policy->key_usage, none, allowed));
+		return cm_policy_deny(check, "Key usage \"%s\" is not among the allowed ones: %s.", cm_usage_show(excess, none, has, sizeof(has)),
+					cm_usage_show(policy->key_usage, none, allowed, sizeof(allowed)));
 	/* RFC 5280 4.2.1.3: without the extension a key is good for everything. */
 	if (!cert->has_key_usage && policy->key_usage != 0)
 		return cm_policy_deny(check, "There is no key usage, which would allow all of them; allowed are: %s.",
-					show_usages(policy->key_usage, none, allowed));
+					cm_usage_show(policy->key_usage, none, allowed, sizeof(allowed)));
 	return true;
 }
 
@@ -412,30 +377,16 @@ check_ext_key_usage(const CmPolicyCheck *check)
 		return true;
 	if (rest.len == 0 && policy->ext_key_usage.len > 0)
 		return cm_policy_deny(check, "There is no extended key usage, which would allow all of them; allowed are: %s.",
-					show_usages(0, policy->ext_key_usage, allowed));
+					cm_usage_show(0, policy->ext_key_usage, allowed, sizeof(allowed)));
 	while (rest.len > 0)
 	{
 		if (!cm_der_next(&rest, &oid))
 			return cm_policy_deny(check, "The extended key usage is unreadable.");
 		if (!is_in_oids(policy->ext_key_usage, oid.whole))
-			return cm_policy_deny(check, "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, oid.whole, has),
-						show_usages(0, policy->ext_key_usage, allowed));
+			return cm_policy_deny(check, "Extended key usage \"%s\" is not among the allowed ones: %s.", cm_usage_show(0, oid.whole, has, sizeof(has)),
+						cm_usage_show(0, policy->ext_key_usage, allowed, sizeof(allowed)));
 	}
 	return true;
-}
-
-static const char *
-show_key_algs(uint32_t key_algs, char shown[SHOWN_MAX])
-{
-	int			alg;
-
-	shown[0] = '\0';
-	for (alg = CM_KEY_NONE + 1; alg < CM_KEY_OTHER; alg++)
-	{
-		if ((key_algs & CM_KEY_ALG_BIT(alg)) != 0)
-			add_to_list(cm_key_alg_name((CmKeyAlg) alg), shown);
-	}
-	return shown;
 }
 
 /* RSA of a length that we do not make: cm_key_spki_alg has judged its strength. */
@@ -466,10 +417,10 @@ check_key(const CmPolicyCheck *check)
 		return cm_policy_deny(check, "The public key is not acceptable: %s. %s", inner.reason, inner.detail);
 	if (policy->key_algs != 0 && (policy->key_algs & CM_KEY_ALG_BIT(alg)) == 0)
 		return cm_policy_deny(check, "Key algorithm %s is not among the allowed ones: %s.",
-					alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), show_key_algs(policy->key_algs, allowed));
+					alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), cm_key_algs_show(policy->key_algs, allowed, sizeof(allowed)));
 	/* Whether a key of an unknown kind is weak nobody can tell; an external CA that certified it is taken at its word. */
 	if (policy->key_algs == 0 && alg == CM_KEY_OTHER && !is_rsa(spki) && !policy->foreign)
-		return cm_policy_deny(check, "The public key is of an unknown kind; allowed are: %s.", show_key_algs(~0u, allowed));
+		return cm_policy_deny(check, "The public key is of an unknown kind; allowed are: %s.", cm_key_algs_show(~0u, allowed, sizeof(allowed)));
 	return true;
 }
 

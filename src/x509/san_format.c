@@ -10,6 +10,8 @@
 #include "x509/name.h"
 #include "x509/other_name.h"
 
+#include <stdio.h>
+
 void
 cm_san_put_hex(CmBuf *text, const char *prefix, CmSlice bytes)
 {
@@ -136,4 +138,18 @@ cm_san_format(CmSlice general_name, CmBuf *text, CmStatus *st)
 		return cm_fail(st, CM_MEMORY, "out of memory");
 	}
 	return true;
+}
+
+const char *
+cm_san_show(CmSlice general_name, char *dst, size_t size)
+{
+	CmBuf		text;
+
+	cm_buf_init(&text, 0);
+	if (cm_san_format(general_name, &text, NULL))
+		cm_clean_text(dst, size, (const char *) text.data, text.len);
+	else
+		(void) snprintf(dst, size, "(unreadable)");
+	cm_buf_free(&text);
+	return dst;
 }

@@ -304,23 +304,6 @@ check_sans(CmTemplateCheck *c, CmSlice sans)
 
 /* ---- usages and key ---- */
 
-static void
-add_to_list(const char *name, void *arg)
-{
-	char	   *list = arg;
-	size_t		used = strlen(list);
-
-	snprintf(list + used, SHOWN_MAX - used, "%s%s", used > 0 ? ", " : "", name);
-}
-
-static const char *
-show_usages(uint32_t key_usage, CmSlice ext_key_usage, char shown[SHOWN_MAX])
-{
-	shown[0] = '\0';
-	cm_usage_each(key_usage, ext_key_usage, add_to_list, shown);
-	return shown[0] == '\0' ? "none" : shown;
-}
-
 static bool
 has_oid(CmSlice oids, CmSlice oid)
 {
@@ -361,12 +344,12 @@ check_key_usage(CmTemplateCheck *c)
 	char		allowed[SHOWN_MAX];
 
 	if ((cert->key_usage & ~t->key_usage) != 0)
-		cm_template_refused(c, "key_usage", "Key usage \"%s\" is not among the allowed ones: %s.", show_usages(cert->key_usage & ~t->key_usage, none, has),
-				show_usages(t->key_usage, none, allowed));
+		cm_template_refused(c, "key_usage", "Key usage \"%s\" is not among the allowed ones: %s.", cm_usage_show(cert->key_usage & ~t->key_usage, none, has, sizeof(has)),
+				cm_usage_show(t->key_usage, none, allowed, sizeof(allowed)));
 	else if ((t->required_key_usage & ~cert->key_usage) != 0)
-		cm_template_refused(c, "key_usage", "Key usage \"%s\" is missing.", show_usages(t->required_key_usage & ~cert->key_usage, none, has));
+		cm_template_refused(c, "key_usage", "Key usage \"%s\" is missing.", cm_usage_show(t->required_key_usage & ~cert->key_usage, none, has, sizeof(has)));
 	else if (!cert->has_key_usage && t->key_usage != 0)
-		cm_template_refused(c, "key_usage", "There is no key usage, which would allow all of them; allowed are: %s.", show_usages(t->key_usage, none, allowed));
+		cm_template_refused(c, "key_usage", "There is no key usage, which would allow all of them; allowed are: %s.", cm_usage_show(t->key_usage, none, allowed, sizeof(allowed)));
 	else
 		cm_template_kept(c, "key_usage");
 }
@@ -395,13 +378,13 @@ check_ext_key_usage(CmTemplateCheck *c)
 	char		allowed[SHOWN_MAX];
 
 	if (first_missing(cert->ext_key_usage, t->ext_key_usage, &one))
-		cm_template_refused(c, "ext_key_usage", "Extended key usage \"%s\" is not among the allowed ones: %s.", show_usages(0, one, has),
-				show_usages(0, t->ext_key_usage, allowed));
+		cm_template_refused(c, "ext_key_usage", "Extended key usage \"%s\" is not among the allowed ones: %s.", cm_usage_show(0, one, has, sizeof(has)),
+				cm_usage_show(0, t->ext_key_usage, allowed, sizeof(allowed)));
 	else if (first_missing(t->required_ext_key_usage, cert->ext_key_usage, &one))
-		cm_template_refused(c, "ext_key_usage", "Extended key usage \"%s\" is missing.", show_usages(0, one, has));
+		cm_template_refused(c, "ext_key_usage", "Extended key usage \"%s\" is missing.", cm_usage_show(0, one, has, sizeof(has)));
 	else if (cert->ext_key_usage.len == 0 && t->ext_key_usage.len > 0)
 		cm_template_refused(c, "ext_key_usage", "There is no extended key usage, which would allow all of them; allowed are: %s.",
-				show_usages(0, t->ext_key_usage, allowed));
+				cm_usage_show(0, t->ext_key_usage, allowed, sizeof(allowed)));
 	else if (cert->ext_key_usage.len > 0 && ext_key_usage_is_critical(cert) != t->ext_key_usage_critical)
 		cm_template_refused(c, "ext_key_usage", "The extended key usage is %scritical.", t->ext_key_usage_critical ? "not " : "");
 	else
@@ -412,22 +395,14 @@ static void
 check_key(CmTemplateCheck *c)
 {
 	CmStatus	why = CM_STATUS_INIT;
-	char		allowed[SHOWN_MAX] = "";
+	char		allowed[SHOWN_MAX];
 	CmKeyAlg	alg;
-	int			i;
 
 	if (!cm_key_spki_alg(c->what->cert->spki, &alg, &why))
 		cm_template_refused(c, "key_algorithm", "The public key is not acceptable: %s. %s", why.reason, why.detail);
 	else if (c->t->key_algs != 0 && (c->t->key_algs & CM_KEY_ALG_BIT(alg)) == 0)
-	{
-		for (i = CM_KEY_NONE + 1; i < CM_KEY_OTHER; i++)
-		{
-			if ((c->t->key_algs & CM_KEY_ALG_BIT(i)) != 0)
-				add_to_list(cm_key_alg_name((CmKeyAlg) i), allowed);
-		}
 		cm_template_refused(c, "key_algorithm", "Key algorithm %s is not among the allowed ones: %s.",
-				alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), allowed);
-	}
+				alg == CM_KEY_OTHER ? "of another kind" : cm_key_alg_name(alg), cm_key_algs_show(c->t->key_algs, allowed, sizeof(allowed)));
 	else
 		cm_template_kept(c, "key_algorithm");
 }

@@ -207,3 +207,29 @@ cm_usage_each(uint32_t key_usage, CmSlice ext_key_usage, void (*fn) (const char 
 	while (cm_der_expect(&rest, CM_DER_OID, &v))
 		each_purpose(v.content, fn, arg);
 }
+
+typedef struct Shown
+{
+	char	   *text;
+	size_t		size;
+} Shown;
+
+static void
+add_to_shown(const char *name, void *arg)
+{
+	Shown	   *shown = arg;
+
+	cm_list_add(shown->text, shown->size, name);
+}
+
+const char *
+cm_usage_show(uint32_t key_usage, CmSlice ext_key_usage, char *dst, size_t size)
+{
+	Shown		shown = {dst, size};
+
+	dst[0] = '\0';
+	cm_usage_each(key_usage, ext_key_usage, add_to_shown, &shown);
+	if (dst[0] == '\0')
+		cm_list_add(dst, size, "none");
+	return dst;
+}

@@ -27,5 +27,7 @@
 extern bool cm_usage_parse(const char *text, uint32_t *key_usage, CmBuf *ext_key_usage, CmStatus *st);	/* adds one */
 /* Calls back with each name, key usages first. */
 extern void cm_usage_each(uint32_t key_usage, CmSlice ext_key_usage, void (*fn) (const char *name, void *arg), void *arg);
+/* Their names with commas between, as far as they fit, or "none"; dst is returned. */
+extern const char *cm_usage_show(uint32_t key_usage, CmSlice ext_key_usage, char *dst, size_t size);
 
 #endif

@@ -105,6 +105,20 @@ http(void **state)
 }
 
 static void
+show_rfc3339(void **state)
+{
+	char		text[CM_TIME_TEXT_MAX];
+	int64_t		back;
+
+	(void) state;
+	assert_string_equal(cm_time_rfc3339(0, text), "1970-01-01T00:00:00Z");
+	assert_string_equal(cm_time_rfc3339(784111777, text), "1994-11-06T08:49:37Z");
+	assert_string_equal(cm_time_rfc3339(253402300799, text), "9999-12-31T23:59:59Z");
+	assert_true(cm_time_parse_rfc3339(text, &back));
+	assert_int_equal(back, 253402300799);
+}
+
+static void
 retry_after(void **state)
 {
 	static const char *const bad[] = {"", " ", "-1", "1.5", "5s", "soon", "+5", "1 2", "Sun, 06 Nov 1994 08:49:37 GMT, 5"};
@@ -140,6 +154,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(civil),
+		cmocka_unit_test(show_rfc3339),
 		cmocka_unit_test(rfc3339),
 		cmocka_unit_test(http),
 		cmocka_unit_test(retry_after)

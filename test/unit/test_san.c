@@ -412,6 +412,18 @@ test_hostile(void **state)
 	cm_buf_free(&out);
 }
 
+static void
+test_shown(void **state)
+{
+	char		text[24];
+
+	(void) state;
+	assert_string_equal(cm_san_show(cm_slice("\x82\x03""a.b", 5), text, sizeof(text)), "DNS:a.b");
+	assert_string_equal(cm_san_show(cm_slice("\x82\x20""a234567890123456789012345678901.b", 34), text, 12), "DNS:a234567");
+	assert_string_equal(cm_san_show(cm_slice("\x82\x05""a.b", 5), text, sizeof(text)), "(unreadable)");
+	assert_string_equal(cm_san_show(cm_slice(NULL, 0), text, sizeof(text)), "(unreadable)");
+}
+
 int
 main(void)
 {
@@ -424,6 +436,7 @@ main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_canonical),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,18 @@ test_foreign(void **state)
 	cm_buf_free(&out);
 }
 
+static void
+test_shown(void **state)
+{
+	char		text[40];
+
+	(void) state;
+	assert_string_equal(cm_usage_show(0, cm_slice(NULL, 0), text, sizeof(text)), "none");
+	assert_string_equal(cm_usage_show(CM_KU_CRL_SIGN, cm_slice("\x06\x02\x2a\x03\x06\x00", 6), text, sizeof(text)), "cRLSign, 1.2.3, unreadable");
+	assert_string_equal(cm_usage_show(0x1ff, cm_slice(NULL, 0), text, sizeof(text)), "digitalSignature, nonRepudiation, keyEn");
+	assert_string_equal(cm_usage_show(0x1ff, cm_slice(NULL, 0), text, 1), "");
+}
+
 int
 main(void)
 {
@@ -166,6 +178,7 @@ main(void)
 		cmocka_unit_test(test_agrees_with_openssl),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
