@@ -59,7 +59,7 @@ my @roots = keep('certs', "SELECT name || E'\t' || " . sprintf($one_line, 'certm
 my @ints = keep('certs', "SELECT 'issuing ' || name || E'\t' || " . sprintf($one_line, 'certmgr.ca_pem(name)') . q{ FROM certmgr.ca WHERE name NOT LIKE 'root %' ORDER BY 1});
 my @signers = keep('certs', "SELECT 'signer ' || a.name || E'\t' || " . sprintf($one_line, 'certmgr.certificate_pem(s.certificate_id)') . ' FROM certmgr.ocsp_signer s JOIN certmgr.ca a ON a.id = s.ca_id ORDER BY 1');
 my @certs = (@leaves, @roots, @ints, @signers);
-my @crls = keep('crls', q{SELECT format('%s %s %s %s', a.name, s.shard, CASE WHEN base_number IS NULL THEN 'full' ELSE 'delta' END, number) || E'\t-----BEGIN X509 CRL-----|' || replace(rtrim(encode(der, 'base64'), E'\n'), E'\n', '|') || '|-----END X509 CRL-----|'
+my @crls = keep('crls', q{SELECT format('%s %s %s %s %s', a.name, s.covers, s.shard, CASE WHEN base_number IS NULL THEN 'full' ELSE 'delta' END, number) || E'\t-----BEGIN X509 CRL-----|' || replace(rtrim(encode(der, 'base64'), E'\n'), E'\n', '|') || '|-----END X509 CRL-----|'
 	FROM certmgr.crl l JOIN certmgr.crl_scope s ON s.id = l.scope_id JOIN certmgr.ca a ON a.id = s.ca_id ORDER BY 1});
 # ML-DSA (where libcrypto has it) is more than GnuTLS, Python and Java know today: those see the others.
 sub known { return grep { !/ML-DSA/ } @_; }
@@ -70,6 +70,7 @@ CertmgrTest::write_file("$dir/ints.pem", join '', map { CertmgrTest::slurp($_) }
 cmp_ok(scalar @certs, '>=', 500, 'at least 500 certificates');
 cmp_ok(scalar @crls, '>=', 30, 'at least 30 CRLs');
 cmp_ok(scalar(grep { /delta/ } @crls), '>=', 9, 'among them deltas');
+cmp_ok(scalar(grep { /_(?:ca|user)_/ } @crls), '>=', 12, 'and lists of CA certificates and of end entities alone');
 note(sprintf '%d certificates, %d CRLs, %d OCSP signers', scalar @certs, scalar @crls, scalar @signers);
 lap('writing');
 

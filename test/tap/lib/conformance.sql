@@ -91,6 +91,11 @@ INSERT INTO reason (reason, invalid) VALUES ('unspecified', NULL), ('keyCompromi
 SELECT certmgr.revoke(certmgr.issue_from(ca.name, sans => '{revoked.example.com}'), reason, invalid) FROM alg ca, reason;
 SELECT certmgr.alter_crl(name, url => 'http://crl.example.com/{ca}/{shard}.crl', shards => 3, delta_url => 'http://crl.example.com/{ca}/{shard}.delta', delta_lifetime => '1 hour', delay => '0')
   FROM alg WHERE name IN ('EC-P384', 'Ed25519', 'RSA-2048');
+-- CA certificates apart from end entities: with shards, and without but with a delta.
+SELECT certmgr.alter_crl(name, ca_url => 'http://crl.example.com/{ca}/ca.crl') FROM alg WHERE name = 'Ed25519';
+SELECT certmgr.alter_crl(name, url => 'http://crl.example.com/{ca}/user.crl', ca_url => 'http://crl.example.com/{ca}/ca.crl', delta_url => 'http://crl.example.com/{ca}/user.delta', delta_lifetime => '1 hour', delay => '0')
+  FROM alg WHERE name IN ('EC-P521', 'RSA-3072');
+SELECT certmgr.revoke(certmgr.issue_from(name, 'CN=Lost Sub,O=Conformance', csr => :'ec', template => 'intermediate-ca'), 'cACompromise') FROM alg WHERE name IN ('Ed25519', 'EC-P521', 'RSA-3072');
 CREATE TABLE held AS SELECT certmgr.issue_from(name, sans => '{held.example.com}') AS id FROM alg, generate_series(1, 12) WHERE name IN ('EC-P384', 'Ed25519', 'RSA-2048');
 SELECT certmgr.revoke(id, 'certificateHold') FROM held;
 SELECT certmgr.refresh_crl(name) FROM alg;
