@@ -10,7 +10,7 @@ COMMENT ON FUNCTION certmgr.pkcs12(bigint, text, text, text) IS
 	'a PKCS #12 file (RFC 7292) with key, certificate and issuers without the root; profile modern: AES-256 and SHA-256, legacy: 3DES and SHA-1 for old Java, Windows and macOS; every call is audited';
 CREATE FUNCTION certmgr.pkcs7(certificate bigint, with_root boolean DEFAULT false) RETURNS bytea LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_pkcs7';
 COMMENT ON FUNCTION certmgr.pkcs7(bigint, boolean) IS 'the certificate and its issuers as a certs-only PKCS #7 (DER, RFC 2315): what Windows and Java call .p7b';
-CREATE FUNCTION certmgr.describe(pem text) RETURNS jsonb LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'certmgr_describe';
+CREATE FUNCTION certmgr.describe(pem text) RETURNS jsonb LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'certmgr_describe';
 COMMENT ON FUNCTION certmgr.describe(text) IS 'what is in a certificate (an array for several) or a certification request, whose proof of possession is checked; nothing is stored';
 CREATE FUNCTION certmgr.fingerprint(pem text, digest text DEFAULT 'sha256') RETURNS bytea LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'certmgr_fingerprint';
 COMMENT ON FUNCTION certmgr.fingerprint(text, text) IS 'digest (sha256, sha384, sha512, sha1) of the DER of a certificate, as browsers show it';

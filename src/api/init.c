@@ -7,6 +7,7 @@
 
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "crypto/weak_list.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "net/address.h"
@@ -66,10 +67,29 @@ listen_ok(const char *list, char *why, size_t whysize)
 	return false;
 }
 
+static size_t
+weak_key_room(size_t len)
+{
+	return CM_WEAK_LIST_ROOM(len) * CM_WEAK_LIST_ENTRY;
+}
+
+static bool
+weak_key_read(const char *content, size_t len, uint8_t *entries, size_t *count, char *why, size_t whysize)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (cm_weak_list_read(content, len, entries, count, &st))
+		return true;
+	snprintf(why, whysize, "%s", st.detail);
+	return false;
+}
+
+static const CmGucWeakKeys weak_keys = {weak_key_room, weak_key_read, cm_weak_list_use};
+
 void
 _PG_init(void)
 {
-	cm_guc_define(networks_ok, listen_ok);
+	cm_guc_define(networks_ok, listen_ok, &weak_keys);
 	if (process_shared_preload_libraries_in_progress)
 		cm_worker_init();
 }

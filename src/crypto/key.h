@@ -39,7 +39,7 @@ extern bool cm_key_spki(const CmKey *key, CmBuf *out, CmStatus *st);	/* SubjectP
 extern bool cm_key_public_numbers(const CmKey *key, CmBuf *first, CmBuf *second, CmStatus *st);
 extern bool cm_key_pkcs8(const CmKey *key, CmBuf *out, CmStatus *st);	/* DER; out must be secret */
 extern bool cm_key_pkcs8_pem(const CmKey *key, CmBuf *out, CmStatus *st);	/* out must be secret */
-/* Algorithm of an SPKI, told from its bytes; also refuses weak keys (RSA < 2048 bits or above 8192, even or small exponent, primes of a known flaw), points not on the curve are left to cm_key_from_spki). */
+/* Algorithm of an SPKI, told from its bytes; also refuses weak keys (RSA < 2048 bits or above 8192, even or small exponent, primes of a known flaw, on the list of weak_list.h), points not on the curve are left to cm_key_from_spki). */
 extern bool cm_key_spki_alg(CmSlice spki, CmKeyAlg *alg, CmStatus *st);
 
 /* What the key signs with: that of cm_sign_alg_default, or what it was told. */

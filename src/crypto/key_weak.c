@@ -4,10 +4,11 @@
  * ROCA (CVE-2017-15361): primes of Infineon's library are k * M + (65537^a mod
  * M), so the modulus is a power of 65537 modulo every small prime. Close primes
  * (CVE-2022-26320): Fermat's method finds them. Pure computation, some tens of
- * microseconds; any process. Debian's weak keys (CVE-2008-0166) are not looked
- * for: the list is no longer packaged, and those of 2048 bits are the last.
+ * microseconds; any process. Debian's weak keys (CVE-2008-0166) can only be told by
+ * a list, which no distribution of today packages: weak_list.c, where there is one.
  */
 #include "crypto/key_internal.h"
+#include "crypto/weak_list.h"
 
 #include <string.h>
 
@@ -131,6 +132,8 @@ cm_rsa_check_weak(CmSlice modulus, CmStatus *st)
 	bool		close = false;
 	bool		ok;
 
+	if (!cm_weak_list_check(modulus, st))
+		return false;
 	if (is_roca(modulus))
 	{
 		(void) cm_fail(st, CM_POLICY, "RSA key is weak");

@@ -69,6 +69,15 @@
 #define CM_BGWORKER_INTERRUPTIBLE 0
 #endif
 
+/* What a check hook of a setting hands on is malloc'ed; 16 gave it a memory of its own. */
+#if PG_VERSION_NUM >= 160000
+#define cm_guc_malloc(size) guc_malloc(LOG, (size))
+#define cm_guc_free(p) guc_free(p)
+#else
+#define cm_guc_malloc(size) malloc(size)
+#define cm_guc_free(p) free(p)
+#endif
+
 /*
  * DROP DATABASE that was interrupted leaves a row nobody can connect to,
  * marked by datconnlimit = -2 (16, and the minor releases of 15 from

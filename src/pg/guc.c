@@ -6,7 +6,7 @@
 #include <limits.h>
 
 #include "pg/guc.h"
-#include "utils/guc.h"
+#include "pg/guc_internal.h"
 
 char	   *cm_guc_master_key_file;
 char	   *cm_guc_master_key_command;
@@ -19,6 +19,7 @@ int			cm_guc_exchange_retention = 30 * 24 * 60;
 bool		cm_guc_notify_issue = false;
 char	   *cm_guc_http_challenge_listen;
 char	   *cm_guc_tls_alpn_challenge_listen;
+char	   *cm_guc_weak_key_file;
 
 static int	generation = 1;
 static CmGucCheck networks_ok;
@@ -37,8 +38,8 @@ assign_cached(const char *newval, void *extra)
 }
 
 /* A relative path would depend on the server's working directory, which is PGDATA. */
-static bool
-check_absolute(char **newval, void **extra, GucSource source)
+bool
+cm_guc_check_absolute(char **newval, void **extra, GucSource source)
 {
 	if (**newval == '\0' || is_absolute_path(*newval))
 		return true;
@@ -69,8 +70,9 @@ check_listen(char **newval, void **extra, GucSource source)
 }
 
 void
-cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok)
+cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok, const CmGucWeakKeys *weak_keys)
 {
+	cm_guc_weak_keys_are(weak_keys);
 	networks_ok = network_ok;
 	addresses_ok = listen_ok;
 
@@ -80,10 +82,14 @@ cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok)
 	 */
 	DefineCustomStringVariable("certmgr.master_key_file", "File with the master key that seals private keys and credentials.",
 							   "Must belong to the server's user, be readable by nobody else, and lie outside the data directory.",
-							   &cm_guc_master_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_absolute, assign_cached, NULL);
+							   &cm_guc_master_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, cm_guc_check_absolute, assign_cached, NULL);
 	DefineCustomStringVariable("certmgr.master_key_command", "Command that prints the master key.",
 							   "Used when certmgr.master_key_file is empty; run by the server's shell, absolute path.",
-							   &cm_guc_master_key_command, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_absolute, assign_cached, NULL);
+							   &cm_guc_master_key_command, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, cm_guc_check_absolute, assign_cached, NULL);
+
+	DefineCustomStringVariable("certmgr.weak_key_file", "File with a list of RSA keys that are known to be weak.",
+							   "In the format of openssl-blacklist (Debian's keys of 2008); absolute path. Read when it is set and at each reload. Empty: none.",
+							   &cm_guc_weak_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, cm_guc_check_weak_keys, cm_guc_assign_weak_keys, NULL);
 
 	/* SSRF: a directory URL or a DNS API that resolves to an inner address is refused unless it lies here. */
 	DefineCustomStringVariable("certmgr.allowed_networks", "Networks that CAs and DNS servers may be in besides public addresses.",

@@ -16,12 +16,21 @@ extern int	cm_guc_exchange_retention;
 extern bool cm_guc_notify_issue;
 extern char *cm_guc_http_challenge_listen;
 extern char *cm_guc_tls_alpn_challenge_listen;
+extern char *cm_guc_weak_key_file;
 
 /* Does a text say what a setting needs? If not, why (a sentence). */
 typedef bool (*CmGucCheck) (const char *text, char *why, size_t whysize);
 
-/* From _PG_init. The checks: is it a list of networks, of addresses to listen at? (Floor 3 knows, this floor must not.) */
-extern void cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok);
+/* Who makes a list of weak keys of a file, and looks keys up in it. */
+typedef struct CmGucWeakKeys
+{
+	size_t		(*room) (size_t len);	/* octets that entries need, for a text of this length */
+	bool		(*read) (const char *text, size_t len, uint8_t *entries, size_t *count, char *why, size_t whysize);
+	void		(*use) (const uint8_t *entries, size_t count);
+} CmGucWeakKeys;
+
+/* From _PG_init. The checks: is it a list of networks, of addresses to listen at? (Floors 2 and 3 know, this floor must not.) */
+extern void cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok, const CmGucWeakKeys *weak_keys);
 /* Changes whenever a setting that is cached elsewhere changed: master key, networks. */
 extern int	cm_guc_generation(void);
 

@@ -20,6 +20,7 @@
 #include "base/encode.h"
 #include "crypto/key.h"
 #include "crypto/pkcs.h"
+#include "crypto/weak_list.h"
 
 #define MESSAGE cm_slice("to be signed", 12)
 
@@ -1083,6 +1084,106 @@ weak_rsa_keys(void **state)
 	BN_CTX_free(ctx);
 }
 
+/* ---- listed RSA keys ---- */
+
+/* The last 20 digits of SHA-1 of "Modulus=...", by OpenSSL's own means. */
+static void
+entry_of(const BIGNUM *n, char entry[21])
+{
+	char	   *hex = BN_bn2hex(n);
+	char		text[600];
+	uint8_t		hash[20];
+	int			i;
+
+	snprintf(text, sizeof(text), "Modulus=%s\n", hex);
+	assert_int_equal(EVP_Digest(text, strlen(text), hash, NULL, EVP_sha1(), NULL), 1);
+	for (i = 0; i < 10; i++)
+		snprintf(entry + 2 * i, 3, "%02x", hash[10 + i]);
+	OPENSSL_free(hex);
+}
+
+static bool
+read_list(const char *text, size_t len, uint8_t **entries, size_t *count, CmStatus *st)
+{
+	/* No octet more than was promised: the sanitizers watch. */
+	*entries = malloc(CM_WEAK_LIST_ROOM(len) * CM_WEAK_LIST_ENTRY + (CM_WEAK_LIST_ROOM(len) == 0));
+	assert_non_null(*entries);
+	return cm_weak_list_read(text, len, *entries, count, st);
+}
+
+static void
+listed_rsa_keys(void **state)
+{
+	BIGNUM	   *n = BN_new();
+	char		entry[21];
+	char		text[200];
+	uint8_t    *entries;
+	size_t		count;
+	CmStatus	st = CM_STATUS_INIT;
+	int			at;
+
+	(void) state;
+	BN_set_bit(n, 2047);
+	BN_add_word(n, 4711 * 2 + 1);
+	assert_weak(n, NULL);
+	entry_of(n, entry);
+	/* First, in the middle, last, without a newline at the end, alone. */
+	for (at = 0; at < 4; at++)
+	{
+		snprintf(text, sizeof(text), "# RSA\r\n\n%s%s%s%s%s", at == 0 ? entry : "ffffffffffffffffffff", at == 0 ? " \r\n" : "\n",
+				 at == 1 ? entry : "00000000000000000000", "\n", at >= 2 ? entry : "7fffffffffffffffffff");
+		assert_true(read_list(at == 3 ? entry : text, at == 3 ? 20 : strlen(text), &entries, &count, &st));
+		assert_int_equal(count, at == 3 ? 1 : 3);
+		cm_weak_list_use(entries, count);
+		assert_weak(n, "CVE-2008-0166");
+		BN_add_word(n, 2);
+		assert_weak(n, NULL);
+		BN_sub_word(n, 2);
+		cm_weak_list_use(NULL, 0);
+		free(entries);
+	}
+	assert_weak(n, NULL);
+	BN_free(n);
+}
+
+static void
+lists_that_are_none(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		size_t		len;
+		const char *detail;		/* NULL: an empty list */
+	}			lists[] = {
+		{"", 0, NULL},
+		{"\n\n# x\n", 6, NULL},
+		{"0123456789abcdef012\n", 20, "Line 1 "},
+		{"# x\n0123456789abcdef01234\n", 26, "Line 2 "},
+		{"0123456789abcdef012g", 20, "Line 1 "},
+		{"0123456789abcdef0123\n 0123456789abcdef0123\n", 43, "Line 2 "},
+		{"0123456789abcdef0123,0123456789abcdef0123", 41, "Line 1 "},
+		{"0123456789abcdef0123\0\n", 22, "Line 1 "},
+		{"01:23:45:67:89:ab:cd:ef:01:23\n", 30, "Line 1 "}
+	};
+	size_t		i;
+
+	(void) state;
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+	{
+		CmStatus	st = CM_STATUS_INIT;
+		uint8_t    *entries;
+		size_t		count;
+		bool		ok = read_list(lists[i].text, lists[i].len, &entries, &count, &st);
+
+		assert_int_equal(ok, lists[i].detail == NULL);
+		if (ok)
+			assert_int_equal(count, 0);
+		else
+			assert_non_null(strstr(st.detail, lists[i].detail));
+		free(entries);
+	}
+}
+
 int
 main(void)
 {
@@ -1102,6 +1203,8 @@ main(void)
 		cmocka_unit_test(pem_of_every_kind),
 		cmocka_unit_test(signature_algorithms),
 		cmocka_unit_test(weak_rsa_keys),
+		cmocka_unit_test(listed_rsa_keys),
+		cmocka_unit_test(lists_that_are_none),
 		cmocka_unit_test(pem_of_unsupported_keys),
 		cmocka_unit_test(private_der_cut_anywhere),
 		cmocka_unit_test(sec1_oddities)
