@@ -1,6 +1,7 @@
 /*
  * session.c - one ACME server as this process sees it: directory, nonces,
- * signed requests, badNonce, and what an answer means.
+ * signed requests, badNonce, and what an answer means. (The requests
+ * themselves are in session_request.c.)
  *
  * Runs in the database worker, inside its event loop; locks nothing, keeps
  * nothing but memory. A request waits here until the directory is known and a
@@ -10,8 +11,7 @@
  * cases the server said that it did nothing. Callbacks run from dispatch only,
  * never from cm_acme_post.
  */
-#include "acme/internal.h"
-#include "crypto/jws.h"
+#include "acme/session_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,166 +22,12 @@
 /* An old directory stays in use when it cannot be fetched again: next attempt after this. */
 #define DIRECTORY_RETRY_MS ((int64_t) 3600 * 1000)
 #define FETCH_TIMEOUT_MS 30000	/* directory and nonces are static or nearly so */
-#define POST_TIMEOUT_MS 60000	/* session.h */
 #define MAX_NONCE_RETRIES 10	/* session.h */
 /* What waits longer than this for its turn would outlast the lease of its job: 300 s are left, 240 s finalize may take. */
 #define TURN_MAX_MS 50000
 #define PIPELINE 32				/* requests the HTTP layer has under way at one host */
-#define MAX_PAYLOAD ((size_t) 48 * 1024)	/* servers read some 50,000 bytes */
-
-typedef struct Request
-{
-	struct Request *previous;
-	struct Request *next;
-	CmAcmeSession *session;
-	CmHttp	   *http;			/* while under way */
-	CmAcmeTarget target;
-	char	   *url;
-	char	   *payload;
-	char	   *accept;
-	char	   *kid;
-	char	   *eab_kid;
-	char	   *eab_algorithm;
-	CmBuf		eab_mac_key;	/* secret */
-	const CmKey *key;
-	const CmKey *new_key;
-	int64_t		timeout_ms;
-	size_t		max_body;
-	CmAcmeDone	done;
-	void	   *arg;
-	char		sent_to[CM_ACME_URL_SIZE];
-	CmNonce		nonce;			/* the one in use */
-	int			nonce_retries;
-	bool		after_404;		/* went again with a new directory */
-	int			bad_nonces;
-	int			followers;
-	int64_t		since;			/* when it came */
-} Request;
-
-typedef struct Queue
-{
-	Request    *first;
-	Request    *last;
-	int			count;
-} Queue;
-
-/* One of at most CM_NONCE_FETCHES requests for a nonce. */
-typedef struct NonceFetch
-{
-	CmAcmeSession *session;
-	CmHttp	   *http;			/* NULL: free */
-	bool		by_get;
-} NonceFetch;
-
-struct CmAcmeSession
-{
-	CmLoop	   *loop;
-	char	   *directory_url;
-	char	   *trust_anchors;
-	bool		plain;			/* the directory is http, so is all else */
-	CmAcmeDirectory directory;
-	bool		have_directory;
-	bool		directory_wrong;	/* one of its URLs is gone */
-	int64_t		directory_until;
-	CmHttp	   *directory_fetch;
-	CmNoncePool pool;
-	NonceFetch	fetches[CM_NONCE_FETCHES];
-	int			fetching;
-	bool		nonce_by_get;	/* the server does not know HEAD here */
-	Queue		waiting;
-	Queue		running;
-	CmTimer    *timer;			/* for pump, of requests that came from outside */
-	CmAcmePace *pace;			/* NULL: none */
-	CmTimer    *pace_timer;		/* for pump, when the next request may go */
-	int64_t		sent;
-	int			depth;			/* frames of ours on the stack that go on using the session */
-	bool		doomed;			/* destroyed inside a callback */
-};
 
 static void pump(CmAcmeSession *session);
-
-/* ---- requests and queues ---- */
-
-static void
-queue_add(Queue *queue, Request *request, bool front)
-{
-	request->previous = front ? NULL : queue->last;
-	request->next = front ? queue->first : NULL;
-	if (request->previous != NULL)
-		request->previous->next = request;
-	else
-		queue->first = request;
-	if (request->next != NULL)
-		request->next->previous = request;
-	else
-		queue->last = request;
-	queue->count++;
-}
-
-static void
-queue_remove(Queue *queue, Request *request)
-{
-	if (request->previous != NULL)
-		request->previous->next = request->next;
-	else
-		queue->first = request->next;
-	if (request->next != NULL)
-		request->next->previous = request->previous;
-	else
-		queue->last = request->previous;
-	request->previous = request->next = NULL;
-	queue->count--;
-}
-
-static void
-request_free(Request *request)
-{
-	free(request->url);
-	free(request->payload);
-	free(request->accept);
-	free(request->kid);
-	free(request->eab_kid);
-	free(request->eab_algorithm);
-	cm_buf_free(&request->eab_mac_key);
-	free(request);
-}
-
-static bool
-copy_string(char **dst, const char *src)
-{
-	*dst = src != NULL ? strdup(src) : NULL;
-	return src == NULL || *dst != NULL;
-}
-
-static Request *
-request_copy(CmAcmeSession *session, const CmAcmeRequest *from)
-{
-	Request    *request = calloc(1, sizeof(Request));
-	bool		ok;
-
-	if (request == NULL)
-		return NULL;
-	cm_buf_init_secret(&request->eab_mac_key, 0);
-	request->session = session;
-	request->target = from->target;
-	request->key = from->key;
-	request->new_key = from->new_key;
-	request->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : POST_TIMEOUT_MS;
-	request->max_body = from->max_body > 0 ? from->max_body : CM_ACME_BODY_MAX;
-	request->followers = from->followers;
-	ok = copy_string(&request->url, from->target == CM_ACME_URL || from->target == CM_ACME_RENEWAL_INFO ? from->url : NULL) &&
-		copy_string(&request->payload, from->payload) &&
-		copy_string(&request->accept, from->accept) &&
-		copy_string(&request->kid, from->kid) &&
-		copy_string(&request->eab_kid, from->eab_kid) &&
-		copy_string(&request->eab_algorithm, from->eab_algorithm);
-	if (ok && from->eab_kid != NULL)
-		ok = cm_buf_append(&request->eab_mac_key, from->eab_mac_key.data, from->eab_mac_key.len);
-	if (ok)
-		return request;
-	request_free(request);
-	return NULL;
-}
 
 /* ---- pace ---- */
 
@@ -239,12 +85,12 @@ leave(CmAcmeSession *session)
 
 /* Ends a request that is in no queue. */
 static void
-complete(Request *request, CmAcmeReply *reply)
+complete(CmAcmePending *request, CmAcmeReply *reply)
 {
 	request->done(reply, request->arg);
 	cm_buf_free(&reply->body);
 	cm_buf_free(&reply->headers);
-	request_free(request);
+	cm_acme_pending_free(request);
 }
 
 /*
@@ -258,12 +104,12 @@ fail_waiting(CmAcmeSession *session, const CmAcmeReply *why, int keep)
 
 	while (n-- > 0 && !session->doomed && session->waiting.first != NULL)
 	{
-		Request    *request = session->waiting.first;
+		CmAcmePending *request = session->waiting.first;
 		CmAcmeReply reply = *why;
 
 		cm_buf_init(&reply.body, 0);
 		cm_buf_init(&reply.headers, 0);
-		queue_remove(&session->waiting, request);
+		cm_acme_queue_remove(&session->waiting, request);
 		complete(request, &reply);
 	}
 }
@@ -352,7 +198,7 @@ fetch(CmAcmeSession *session, const char *method, const char *url, CmHttpDone do
 static void
 nonce_done(CmHttpResponse *response, void *arg)
 {
-	NonceFetch *nonce = arg;
+	CmAcmeNonceFetch *nonce = arg;
 	CmAcmeSession *session = nonce->session;
 	CmAcmeReply reply;
 	bool		again;
@@ -386,7 +232,7 @@ fetch_nonces(CmAcmeSession *session, int wanted)
 
 	for (i = 0; i < CM_NONCE_FETCHES && session->fetching < wanted; i++)
 	{
-		NonceFetch *nonce = &session->fetches[i];
+		CmAcmeNonceFetch *nonce = &session->fetches[i];
 		CmAcmeReply reply;
 
 		if (nonce->http != NULL)
@@ -415,7 +261,7 @@ is_bad_nonce(const CmAcmeReply *reply)
 
 /* Sends it once more, before all others; false when it has had its chances. */
 static bool
-again(CmAcmeSession *session, Request *request, CmAcmeReply *reply, const CmHttpResponse *response)
+again(CmAcmeSession *session, CmAcmePending *request, CmAcmeReply *reply, const CmHttpResponse *response)
 {
 	if (is_bad_nonce(reply))
 	{
@@ -425,7 +271,7 @@ again(CmAcmeSession *session, Request *request, CmAcmeReply *reply, const CmHttp
 		request->bad_nonces++;
 		if (request->nonce_retries++ < MAX_NONCE_RETRIES)
 		{
-			queue_add(&session->waiting, request, true);
+			cm_acme_queue_add(&session->waiting, request, true);
 			return true;
 		}
 		cm_fail(&reply->status, CM_NETWORK, "the ACME server refused %d nonces in a row", MAX_NONCE_RETRIES + 1);
@@ -436,7 +282,7 @@ again(CmAcmeSession *session, Request *request, CmAcmeReply *reply, const CmHttp
 	{
 		session->directory_wrong = true;
 		request->after_404 = true;
-		queue_add(&session->waiting, request, true);
+		cm_acme_queue_add(&session->waiting, request, true);
 		return true;
 	}
 	return false;
@@ -445,13 +291,13 @@ again(CmAcmeSession *session, Request *request, CmAcmeReply *reply, const CmHttp
 static void
 post_done(CmHttpResponse *response, void *arg)
 {
-	Request    *request = arg;
+	CmAcmePending *request = arg;
 	CmAcmeSession *session = request->session;
 	CmAcmeReply reply;
 
 	enter(session);
 	request->http = NULL;
-	queue_remove(&session->running, request);
+	cm_acme_queue_remove(&session->running, request);
 	cm_acme_reply_judge(response, request->sent_to, session->plain, &reply);
 	if (!is_bad_nonce(&reply))
 		keep_nonce(session, response);
@@ -470,53 +316,6 @@ post_done(CmHttpResponse *response, void *arg)
 	leave(session);
 }
 
-static const char *
-target_url(const CmAcmeSession *session, const Request *request)
-{
-	switch (request->target)
-	{
-		case CM_ACME_URL:
-			return request->url;
-		case CM_ACME_NEW_ACCOUNT:
-			return session->directory.new_account;
-		case CM_ACME_NEW_ORDER:
-			return session->directory.new_order;
-		case CM_ACME_REVOKE_CERT:
-			return session->directory.revoke_cert;
-		case CM_ACME_RENEWAL_INFO:
-			return session->directory.renewal_info;
-		case CM_ACME_KEY_CHANGE:
-			return session->directory.key_change;
-		case CM_ACME_DIRECTORY:
-			break;
-	}
-	return NULL;
-}
-
-static bool
-sign(const Request *request, CmBuf *out, CmStatus *st)
-{
-	const char *payload = request->payload;
-	CmBuf		bound;
-	bool		ok = true;
-
-	cm_buf_init(&bound, 0);
-	if (request->eab_kid != NULL)
-	{
-		ok = cm_acme_bind_account(request->payload, request->key, request->eab_algorithm, request->eab_kid,
-								  cm_slice(request->eab_mac_key.data, request->eab_mac_key.len), request->sent_to, &bound, st);
-		payload = cm_buf_cstr(&bound);
-	}
-	else if (request->target == CM_ACME_KEY_CHANGE)
-	{
-		ok = cm_acme_key_change(request->kid, request->key, request->new_key, request->sent_to, &bound, st);
-		payload = cm_buf_cstr(&bound);
-	}
-	ok = ok && cm_jws_sign(request->key, request->kid, request->nonce.value, request->sent_to, payload, out, st);
-	cm_buf_free(&bound);
-	return ok;
-}
-
 /* Every answer that is under way brings a nonce; what lacks for those that will come after them is fetched while they are. */
 static void
 prefetch_nonces(CmAcmeSession *session, int wanted)
@@ -531,7 +330,7 @@ prefetch_nonces(CmAcmeSession *session, int wanted)
 
 /* Renewal information is public: neither nonce nor signature. */
 static bool
-send_get(CmAcmeSession *session, Request *request, const char *url, CmStatus *st)
+send_get(CmAcmeSession *session, CmAcmePending *request, const char *url, CmStatus *st)
 {
 	CmHttpRequest http = {0};
 	const char *slash = url[0] != '\0' && url[strlen(url) - 1] == '/' ? "" : "/";
@@ -548,15 +347,15 @@ send_get(CmAcmeSession *session, Request *request, const char *url, CmStatus *st
 	if (request->http == NULL)
 		return false;
 	count_sent(session, false);
-	queue_add(&session->running, request, false);
+	cm_acme_queue_add(&session->running, request, false);
 	return true;
 }
 
 /* Signs with the nonce in request->nonce and sends. */
 static bool
-send_request(CmAcmeSession *session, Request *request, CmStatus *st)
+send_request(CmAcmeSession *session, CmAcmePending *request, CmStatus *st)
 {
-	const char *url = target_url(session, request);
+	const char *url = cm_acme_pending_url(session, request);
 	CmHttpRequest http = {0};
 	CmBuf		body;
 
@@ -568,7 +367,7 @@ send_request(CmAcmeSession *session, Request *request, CmStatus *st)
 		return send_get(session, request, url, st);
 	snprintf(request->sent_to, sizeof(request->sent_to), "%s", url); /* checked: it fits */
 	cm_buf_init(&body, 0);
-	if (sign(request, &body, st))
+	if (cm_acme_pending_sign(request, &body, st))
 	{
 		http.method = "POST";
 		http.url = request->sent_to;
@@ -586,7 +385,7 @@ send_request(CmAcmeSession *session, Request *request, CmStatus *st)
 	if (request->http == NULL)
 		return false;
 	count_sent(session, false);
-	queue_add(&session->running, request, false);
+	cm_acme_queue_add(&session->running, request, false);
 	prefetch_nonces(session, request->followers);
 	return true;
 }
@@ -600,10 +399,10 @@ give_up_late(CmAcmeSession *session)
 
 	while (n-- > 0 && !session->doomed && session->waiting.first != NULL && now - session->waiting.first->since > TURN_MAX_MS)
 	{
-		Request    *request = session->waiting.first;
+		CmAcmePending *request = session->waiting.first;
 		CmAcmeReply reply;
 
-		queue_remove(&session->waiting, request);
+		cm_acme_queue_remove(&session->waiting, request);
 		cm_acme_reply_init(&reply, session->directory_url);
 		cm_fail(&reply.status, CM_LIMIT, "more requests wait for the CA than its quirk \"request_rate\" lets pass in %d s", TURN_MAX_MS / 1000);
 		complete(request, &reply);
@@ -616,7 +415,7 @@ pump(CmAcmeSession *session)
 {
 	while (!session->doomed && session->waiting.first != NULL)
 	{
-		Request    *request = session->waiting.first;
+		CmAcmePending *request = session->waiting.first;
 		CmAcmeReply reply;
 
 		if (!directory_usable(session))
@@ -644,7 +443,7 @@ pump(CmAcmeSession *session)
 				fetch_nonces(session, session->waiting.count);
 			return;
 		}
-		queue_remove(&session->waiting, request);
+		cm_acme_queue_remove(&session->waiting, request);
 		if (request->target == CM_ACME_DIRECTORY)
 		{
 			reply.code = 200;
@@ -683,50 +482,24 @@ pace_timer(void *arg)
 
 /* ---- the public face ---- */
 
-static bool
-check_request(const CmAcmeSession *session, const CmAcmeRequest *request, CmStatus *st)
-{
-	if (request->target == CM_ACME_DIRECTORY)
-		return true;
-	if (request->target == CM_ACME_RENEWAL_INFO)
-		return request->url != NULL || cm_fail(st, CM_INVALID, "a request for renewal information needs the certificate's identifier");
-	if (request->key == NULL)
-		return cm_fail(st, CM_INVALID, "an ACME request needs a key");
-	if (request->target == CM_ACME_URL && (request->url == NULL || !cm_acme_url_allowed(request->url, session->plain)))
-		return cm_fail(st, CM_INVALID, "the URL of an ACME request must be absolute and have the scheme of the server's directory");
-	if (request->payload != NULL && strlen(request->payload) > MAX_PAYLOAD)
-		return cm_fail(st, CM_LIMIT, "the payload of an ACME request is longer than %zu bytes", MAX_PAYLOAD);
-	if (request->target == CM_ACME_KEY_CHANGE && (request->new_key == NULL || request->kid == NULL))
-		return cm_fail(st, CM_INVALID, "keyChange needs an account and a new key");
-	if (request->eab_kid != NULL)
-	{
-		if (request->target != CM_ACME_NEW_ACCOUNT || request->payload == NULL || request->payload[0] != '{' ||
-			strrchr(request->payload, '}') == NULL)
-			return cm_fail(st, CM_INVALID, "external account binding belongs to the payload of newAccount");
-		if (request->eab_mac_key.len == 0)
-			return cm_fail(st, CM_INVALID, "external account binding needs a key");
-	}
-	return true;
-}
-
 bool
 cm_acme_post(CmAcmeSession *session, const CmAcmeRequest *from, CmAcmeDone done, void *arg, CmStatus *st)
 {
-	Request    *request;
+	CmAcmePending *request;
 
-	if (!check_request(session, from, st))
+	if (!cm_acme_pending_check(session, from, st))
 		return false;
 	if (session->doomed)
 		return cm_fail(st, CM_INVALID, "the ACME session is closed");
 	if (session->timer == NULL)
 		session->timer = cm_timer_start(session->loop, 0, pump_timer, session);
-	request = session->timer != NULL ? request_copy(session, from) : NULL;
+	request = session->timer != NULL ? cm_acme_pending_create(session, from) : NULL;
 	if (request == NULL)
 		return cm_fail(st, CM_MEMORY, "out of memory");
 	request->done = done;
 	request->arg = arg;
 	request->since = cm_monotonic_ms();
-	queue_add(&session->waiting, request, false);
+	cm_acme_queue_add(&session->waiting, request, false);
 	return true;
 }
 
@@ -745,25 +518,12 @@ cm_acme_session_create(CmLoop *loop, const char *directory_url, const char *trus
 	{
 		session->loop = loop;
 		session->plain = strncasecmp(directory_url, "http:", 5) == 0;
-		if (copy_string(&session->directory_url, directory_url) && copy_string(&session->trust_anchors, trust_anchors))
+		if (cm_acme_copy_string(&session->directory_url, directory_url) && cm_acme_copy_string(&session->trust_anchors, trust_anchors))
 			return session;
 		session_free(session);
 	}
 	cm_fail(st, CM_MEMORY, "out of memory");
 	return NULL;
-}
-
-static void
-drop_queue(Queue *queue)
-{
-	while (queue->first != NULL)
-	{
-		Request    *request = queue->first;
-
-		queue_remove(queue, request);
-		cm_http_cancel(request->http);
-		request_free(request);
-	}
 }
 
 void
@@ -779,8 +539,8 @@ cm_acme_session_destroy(CmAcmeSession *session)
 	cm_http_cancel(session->directory_fetch);
 	for (i = 0; i < CM_NONCE_FETCHES; i++)
 		cm_http_cancel(session->fetches[i].http);
-	drop_queue(&session->waiting);
-	drop_queue(&session->running);
+	cm_acme_queue_drop(&session->waiting);
+	cm_acme_queue_drop(&session->running);
 	if (session->depth == 0)
 		session_free(session);
 }
