@@ -59,7 +59,17 @@ SELECT certmgr.install_ca_certificate('away other', :'new_key');
 SELECT certmgr.renew_ca('away');
 SELECT certmgr.issue_from('away', 'CN=x');
 SELECT certmgr.crl('away');
+-- what it issued is revoked where its key is
+DO $$
+DECLARE said text; detail text; hint text;
+BEGIN
+	PERFORM certmgr.revoke(max(id)) FROM certmgr.certificate WHERE subject = 'CN=early2';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RAISE WARNING '% % %', regexp_replace(said, '\d+', 'N'), detail, hint;
+END $$;
 \set VERBOSITY sqlstate
+SELECT certmgr.revoke(ARRAY[:early2_id]);
 SELECT certmgr.activate_ca_issuer('away', (SELECT certificate_id FROM certmgr.ca WHERE name = 'away other'));
 SELECT certmgr.cross_sign('away other', 'away', by_certificate => (SELECT min(certificate) FROM certmgr.ca_issuers WHERE ca = 'away'));
 \set VERBOSITY default

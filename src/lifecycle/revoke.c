@@ -70,6 +70,12 @@ check_revocable(const CmCertificateRow *row, TimestampTz now)
 				 errmsg("certificate %lld has no issuer in this database that could revoke it", id),
 				 errdetail("It is a root, or was signed by a CA elsewhere."),
 				 errhint("SELECT certmgr.disable_ca(...), remove a root from trust stores, revoke another one at its issuer.")));
+	if (strcmp(row->ca_type, "private") == 0 && !row->ca_has_key)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("certificate %lld cannot be revoked here", id),
+				 errdetail("The key of certificate authority \"%s\", which issued it, is not here.", row->ca_name),
+				 errhint("Revoke it where that key is.")));
 	if (row->not_after < now)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

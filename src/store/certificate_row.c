@@ -18,7 +18,7 @@
 #define ROW_COLUMNS \
 	"SELECT c.id, c.ca_id, c.issuer_id, c.subscriber_id, c.state, c.source, c.subject, c.key_algorithm, c.status_message, c.not_after," \
 	" c.revoked_at, c.revocation_reason, a.name, a.type, s.name," \
-	" " ROW_OWNER ", b.der, b.chain, b.spki, b.sealed_key, c.shard, c.is_ca" \
+	" " ROW_OWNER ", b.der, b.chain, b.spki, b.sealed_key, c.shard, c.is_ca, a.key_id IS NOT NULL" \
 	" FROM certmgr.certificate c" \
 	" LEFT JOIN certmgr.certificate_body b ON b.certificate_id = c.id" \
 	" LEFT JOIN certmgr.ca a ON a.id = c.ca_id" \
@@ -76,6 +76,7 @@ cm_certificate_row_get(int64 id, bool lock)
 	row->has_shard = !cm_rows_null(&rows, 0, 20);
 	row->shard = row->has_shard ? DatumGetInt32(cm_rows_value(&rows, 0, 20)) : 0;
 	row->is_ca = cm_rows_bool(&rows, 0, 21);
+	row->ca_has_key = cm_rows_bool(&rows, 0, 22);
 	return row;
 }
 

@@ -27,6 +27,7 @@ typedef struct CmCertificateRow
 	bool		has_shard;		/* of the CA's CRL */
 	int			shard;
 	bool		is_ca;			/* basicConstraints say so */
+	bool		ca_has_key;		/* the CA that issued it can sign here */
 	char	   *ca_name;		/* NULL: no CA of ours (imported, discovered) */
 	char	   *ca_type;		/* or NULL */
 	char	   *subscriber;		/* NULL: none, or dropped */

@@ -29,7 +29,7 @@ cm_revocation_put_ordinary(int64 id, const CmRevocation *revocation)
 	/* The update looks at the row again once it has the lock: who comes second finds it revoked. */
 	static CmQuery query = {
 		"WITH r AS (UPDATE certmgr.certificate c SET state = 'revoked', revoked_at = $2, revocation_reason = $3, invalid_since = $4, renew_at = NULL, status_message = NULL"
-		" WHERE c.id = $1 AND c.state = 'issued' AND c.not_after >= $2 AND c.source <> 'ca' AND (SELECT a.type FROM certmgr.ca a WHERE a.id = c.ca_id) = 'private'"
+		" WHERE c.id = $1 AND c.state = 'issued' AND c.not_after >= $2 AND c.source <> 'ca' AND EXISTS (SELECT FROM certmgr.ca a WHERE a.id = c.ca_id AND a.type = 'private' AND a.key_id IS NOT NULL)"
 		" RETURNING c.ca_id, c.shard, c.is_ca, c.subscriber_id),"
 		" h AS (INSERT INTO certmgr_private.crl_change (ca_id, shard, is_ca, event, certificate_id, subscriber_id)"
 		" SELECT r.ca_id, r.shard, r.is_ca, 'revoked', $1, r.subscriber_id FROM r)"
@@ -67,7 +67,7 @@ cm_revocation_check(Datum ids, Datum owners, bool all)
 	static CmQuery query = {
 		"SELECT pg_catalog.min(i.id) FILTER (WHERE c.id IS NULL OR NOT ($3 OR COALESCE(o.owner = ANY ($2), false))),"
 		" pg_catalog.min(c.id) FILTER (WHERE c.state NOT IN ('issued', 'revoked')),"
-		" pg_catalog.min(c.id) FILTER (WHERE c.state = 'issued' AND (a.id IS NULL OR (c.source = 'ca' AND c.issuer_id IS NULL))),"
+		" pg_catalog.min(c.id) FILTER (WHERE c.state = 'issued' AND (a.id IS NULL OR (a.type = 'private' AND a.key_id IS NULL) OR (c.source = 'ca' AND c.issuer_id IS NULL))),"
 		" pg_catalog.min(c.id) FILTER (WHERE c.source = 'ca')"
 		" FROM pg_catalog.unnest($1) AS i (id) LEFT JOIN certmgr.certificate c ON c.id = i.id"
 		" LEFT JOIN certmgr.ca a ON a.id = c.ca_id LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id,"
