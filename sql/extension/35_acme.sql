@@ -57,6 +57,8 @@ CREATE TABLE certmgr.acme_order (
 	finalizes int NOT NULL DEFAULT 0,
 	losses int NOT NULL DEFAULT 0,
 	lifetime interval,
+	not_before timestamptz,
+	note text,
 	problem jsonb,
 	created_at timestamptz NOT NULL,
 	finished_at timestamptz,
@@ -70,6 +72,8 @@ COMMENT ON COLUMN certmgr.acme_order.step IS 'what is done next for this order';
 COMMENT ON COLUMN certmgr.acme_order.finalizes IS 'how often finalize was sent: each time but the last the CA said that the order was not ready';
 COMMENT ON COLUMN certmgr.acme_order.losses IS 'how often the CA did not know the order any more and a new one was made';
 COMMENT ON COLUMN certmgr.acme_order.lifetime IS 'the lifetime that is asked for (notAfter); null: as long as the CA likes';
+COMMENT ON COLUMN certmgr.acme_order.not_before IS 'when the certificate is to begin (notBefore); null: when it is issued';
+COMMENT ON COLUMN certmgr.acme_order.note IS 'in what the order is not what was wanted: said of the certificate';
 COMMENT ON COLUMN certmgr.acme_order.replaces IS 'the certificate it replaces, as RFC 9773 names it';
 COMMENT ON COLUMN certmgr.acme_order.replaces_sent IS 'newOrder was sent with it: the next one goes without, and finds the order if there is one';
 COMMENT ON COLUMN certmgr.acme_order.status IS 'the status the CA gave last';

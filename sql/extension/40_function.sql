@@ -70,14 +70,14 @@ COMMENT ON FUNCTION certmgr.drop_subscriber(text) IS 'removes a subscriber; its 
 
 -- Certificates ---------------------------------------------------------------
 
-CREATE FUNCTION certmgr.issue(subscriber text, csr text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_issue';
-COMMENT ON FUNCTION certmgr.issue(text, text) IS
-	'issues a certificate to a subscriber, with a key made and sealed here or for a CSR (PEM). A private CA signs when the transaction commits; an external CA is asked by the worker after it. Returns the certificate''s id';
+CREATE FUNCTION certmgr.issue(subscriber text, csr text DEFAULT NULL, not_before timestamptz DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_issue';
+COMMENT ON FUNCTION certmgr.issue(text, text, timestamptz) IS
+	'issues a certificate to a subscriber, with a key made and sealed here or for a CSR (PEM). A private CA signs when the transaction commits; an external CA is asked by the worker after it. not_before: when it is to begin, not earlier than now; external CAs only where they take it (quirk "validity"). Returns the certificate''s id';
 CREATE FUNCTION certmgr.issue_from(ca text, subject text DEFAULT NULL, sans text[] DEFAULT '{}', csr text DEFAULT NULL, lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL, usages text[] DEFAULT NULL,
-	template text DEFAULT NULL)
+	template text DEFAULT NULL, not_before timestamptz DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_issue_from';
-COMMENT ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text) IS
-	'issues a certificate from a CA without a subscriber: for administrators and operators, and by a template for the roles that it is granted to; with a CSR its subject and names are taken where none are given. Returns the certificate''s id';
+COMMENT ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text, timestamptz) IS
+	'issues a certificate from a CA without a subscriber: for administrators and operators, and by a template for the roles that it is granted to; with a CSR its subject and names are taken where none are given; not_before as for issue(). Returns the certificate''s id';
 CREATE PROCEDURE certmgr.issue_now(subscriber text, csr text DEFAULT NULL, INOUT id bigint DEFAULT NULL, INOUT certificate text DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_issue_now';
 COMMENT ON PROCEDURE certmgr.issue_now(text, text, bigint, text) IS 'issues and commits, then gives id and PEM in one statement; for an external CA the PEM comes later: CALL certmgr.wait(id)';
 CREATE PROCEDURE certmgr.wait(certificate bigint, timeout interval DEFAULT '5 min', INOUT state text DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_wait';

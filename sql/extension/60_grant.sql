@@ -8,14 +8,14 @@ REVOKE ALL ON DOMAIN certmgr.certificate_state, certmgr.certificate_source FROM 
 GRANT USAGE ON SCHEMA certmgr TO certmgr_admin, certmgr_operator, certmgr_approver, certmgr_auditor, certmgr_monitor, certmgr_requester;
 
 -- requester: uses subscribers whose owner it is
-GRANT EXECUTE ON FUNCTION certmgr.issue(text, text), certmgr.renew(bigint, text, text), certmgr.cancel(bigint),
+GRANT EXECUTE ON FUNCTION certmgr.issue(text, text, timestamptz), certmgr.renew(bigint, text, text), certmgr.cancel(bigint),
 	certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.private_key_pem(bigint), certmgr.ca_pem(text)
 	TO certmgr_requester, certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON PROCEDURE certmgr.issue_now(text, text, bigint, text), certmgr.wait(bigint, interval, text) TO certmgr_requester, certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON FUNCTION certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.ca_pem(text) TO certmgr_auditor;
 
 -- operator: subscribers and certificates of all
-GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text),
+GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text, timestamptz),
 	certmgr.create_subscriber(text, text, text, text[], interval, text, boolean, interval, text[], text, text, text, boolean),
 	certmgr.alter_subscriber(text, text, text[], interval, text, boolean, interval, text[], text, text, text, text, boolean),
 	certmgr.drop_subscriber(text) TO certmgr_operator, certmgr_admin;

@@ -2,7 +2,7 @@
 GRANT EXECUTE ON FUNCTION certmgr.create_template(text, jsonb, jsonb, text[], text[], text[], boolean, text[], interval, interval, interval, text, interval, boolean, int, jsonb, jsonb, jsonb, boolean, text, boolean, text, regprocedure, text[], text[], text),
 	certmgr.alter_template(text, jsonb, jsonb, text[], text[], text[], boolean, text[], interval, interval, interval, text, interval, boolean, int, jsonb, jsonb, jsonb, boolean, text, boolean, text, regprocedure, text[], text[], text),
 	certmgr.drop_template(text) TO certmgr_admin;
-GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text) TO certmgr_requester;
+GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text, timestamptz) TO certmgr_requester;
 GRANT SELECT ON certmgr.template TO certmgr_admin, certmgr_operator, certmgr_auditor, certmgr_requester;
 ALTER TABLE certmgr.template ENABLE ROW LEVEL SECURITY;
 CREATE POLICY staff ON certmgr.template FOR SELECT TO certmgr_admin, certmgr_operator, certmgr_auditor USING (true);

@@ -73,6 +73,24 @@ read_caa_identities(const CmJson *list, CmAcmeDirectory *out)
 	}
 }
 
+/* Names only; what a server says of them is for people. They are shown: what is not plain text is passed over. */
+static void
+read_profiles(const CmJson *object, CmAcmeDirectory *out)
+{
+	int			i;
+
+	for (i = 0; i < cm_json_length(object) && out->profile_count < CM_ACME_PROFILES_MAX; i++)
+	{
+		const char *name = cm_json_key(object, i);
+		const char *p = name;
+
+		while (*p > ' ' && *p < 0x7f)
+			p++;
+		if (p > name && *p == '\0' && p - name <= CM_ACME_PROFILE_MAX)
+			snprintf(out->profiles[out->profile_count++], sizeof(out->profiles[0]), "%s", name);
+	}
+}
+
 static bool
 read_directory(const CmJson *json, bool plain, CmAcmeDirectory *out, CmStatus *st)
 {
@@ -95,6 +113,8 @@ read_directory(const CmJson *json, bool plain, CmAcmeDirectory *out, CmStatus *s
 	}
 	if (cm_json_type(cm_json_get(meta, "caaIdentities")) == CM_JSON_ARRAY)
 		read_caa_identities(cm_json_get(meta, "caaIdentities"), out);
+	if (cm_json_type(cm_json_get(meta, "profiles")) == CM_JSON_OBJECT)
+		read_profiles(cm_json_get(meta, "profiles"), out);
 	out->external_account_required = cm_json_bool(cm_json_get(meta, "externalAccountRequired"), false);
 	return true;
 }

@@ -78,6 +78,7 @@ typedef struct CmAcmeOrderWish
 {
 	const char *profile;		/* NULL: none */
 	const char *replaces;		/* RFC 9773; NULL: nothing */
+	int64_t		not_before;		/* 0: when it is issued */
 	int64_t		not_after;		/* 0: as the CA likes */
 } CmAcmeOrderWish;
 

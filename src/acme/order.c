@@ -17,7 +17,6 @@
 #include "base/encode.h"
 #include "base/host.h"
 
-#define MAX_PROFILE 128			/* names of profiles are short words */
 #define MAX_REPLACES 128		/* RFC 9773 4.1: two base64url runs of some 20 octets each */
 
 bool
@@ -51,15 +50,15 @@ put_word(CmBuf *out, const char *key, const char *word, size_t max, CmStatus *st
 	return true;
 }
 
-/* RFC 3339, in UTC. notBefore is left out: now is what everybody means by that. */
+/* RFC 3339, in UTC. */
 static void
-put_not_after(CmBuf *out, int64_t at)
+put_time(CmBuf *out, const char *key, int64_t at)
 {
 	char		iso[CM_TIME_TEXT_MAX];
 
 	if (at == 0)
 		return;
-	cm_buf_printf(out, ",\"notAfter\":\"%s\"", cm_time_rfc3339(at, iso));
+	cm_buf_printf(out, ",\"%s\":\"%s\"", key, cm_time_rfc3339(at, iso));
 }
 
 bool
@@ -79,8 +78,9 @@ cm_acme_new_order_payload(const CmAcmeIdentifier *ids, int count, const CmAcmeOr
 		cm_buf_printf(out, "%s{\"type\":\"%s\",\"value\":\"%s\"}", i > 0 ? "," : "", ids[i].type, value);
 	}
 	cm_buf_append_str(out, "]");
-	put_not_after(out, wish->not_after);
-	if (!put_word(out, "profile", wish->profile, MAX_PROFILE, st) ||
+	put_time(out, "notBefore", wish->not_before);
+	put_time(out, "notAfter", wish->not_after);
+	if (!put_word(out, "profile", wish->profile, CM_ACME_PROFILE_MAX, st) ||
 		!put_word(out, "replaces", wish->replaces, MAX_REPLACES, st))
 		return false;
 	cm_buf_append_str(out, "}");

@@ -23,6 +23,9 @@ typedef struct CmAcmeSession CmAcmeSession;
 
 /* Nobody has more than three names. */
 #define CM_ACME_CAA_MAX 8
+/* CAs have a handful of profiles; their names are short words. */
+#define CM_ACME_PROFILES_MAX 64
+#define CM_ACME_PROFILE_MAX 128
 
 typedef struct CmAcmeDirectory
 {
@@ -36,6 +39,8 @@ typedef struct CmAcmeDirectory
 	bool		external_account_required;
 	char		caa_identities[CM_ACME_CAA_MAX][256];	/* what the CA calls itself in CAA records */
 	int			caa_count;
+	char		profiles[CM_ACME_PROFILES_MAX][CM_ACME_PROFILE_MAX + 1];	/* that may be asked for (draft-ietf-acme-profiles) */
+	int			profile_count;
 } CmAcmeDirectory;
 
 typedef enum CmAcmeTarget

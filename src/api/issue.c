@@ -46,7 +46,7 @@ certmgr_issue(PG_FUNCTION_ARGS)
 	int64		id;
 
 	cm_arg_not_null(fcinfo, 0, "subscriber");
-	id = cm_issue(cm_arg_text(fcinfo, 0), cm_arg_text(fcinfo, 1));
+	id = cm_issue(cm_arg_text(fcinfo, 0), cm_arg_text(fcinfo, 1), PG_ARGISNULL(2) ? 0 : PG_GETARG_TIMESTAMPTZ(2));
 	call_end(context, old);
 	PG_RETURN_INT64(id);
 }
@@ -70,6 +70,7 @@ certmgr_issue_from(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(6))
 		request.usages = cm_text_array(PG_GETARG_DATUM(6), &request.usage_count);
 	request.template = cm_arg_text(fcinfo, 7);
+	request.not_before = PG_ARGISNULL(8) ? 0 : PG_GETARG_TIMESTAMPTZ(8);
 	id = cm_issue_from(&request);
 	call_end(context, old);
 	PG_RETURN_INT64(id);
@@ -135,7 +136,7 @@ certmgr_issue_now(PG_FUNCTION_ARGS)
 
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	id = cm_issue(subscriber, csr);
+	id = cm_issue(subscriber, csr, 0);
 	SPI_commit();
 	pem = pem_of(id);
 	MemoryContextSwitchTo(context);

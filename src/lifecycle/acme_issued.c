@@ -9,10 +9,13 @@
 #include "lifecycle/acme_work.h"
 #include "lifecycle/foreign.h"
 #include "lifecycle/notify.h"
+#include "lib/stringinfo.h"
+#include "pg/interval.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
 #include "store/audit.h"
 #include "store/certificate.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "x509/certificate.h"
 #include "x509/chain.h"
@@ -70,6 +73,55 @@ check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmAc
 		return true;
 	cm_fail(st, CM_POLICY, "certificate is not allowed for %s", policy.holder);
 	return cm_fail_detail(st, "Template \"%s\": %s", t->name, out->message);
+}
+
+/* A tenth of what was asked for, at least a minute (clocks) and at most two hours: CAs antedate by one, and count from there. */
+static TimestampTz
+tolerance(TimestampTz us)
+{
+	return Min(Max(us / 10, 60 * USECS_PER_SEC), 2 * SECS_PER_HOUR * USECS_PER_SEC);
+}
+
+/* Times that were asked for and that the CA passed over without a word; NULL: none. The order's end was counted from some moment between its making and now. */
+static char *
+unheeded(const CmAcmeOrderRow *order, const CmCertificate *cert)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz earliest = Max(order->created_at, order->not_before);
+	TimestampTz latest = Max(now, order->not_before);
+	TimestampTz begin = time_t_to_timestamptz((pg_time_t) cert->not_before);
+	TimestampTz end = time_t_to_timestamptz((pg_time_t) cert->not_after);
+	char	   *words = NULL;
+
+	if (order->has_lifetime)
+	{
+		TimestampTz first = cm_timestamp_plus(earliest, &order->lifetime);
+		TimestampTz slack = tolerance(first - earliest);
+
+		if (end < first - slack || end > cm_timestamp_plus(latest, &order->lifetime) + slack)
+			words = psprintf("the CA did not heed the lifetime that was asked for, %s",
+							 DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&order->lifetime))));
+	}
+	/* One that comes after its time was not asked to wait for it. */
+	if (order->not_before > now && begin < order->not_before - Min(tolerance(order->not_before - now), (order->not_before - now) / 2))
+		words = psprintf("%s%sthe CA did not heed not_before, %s", words != NULL ? words : "", words != NULL ? "; " : "", timestamptz_to_str(order->not_before));
+	return words;
+}
+
+/* What people should know of it: the order's, the CA's, the template's. */
+static char *
+remarks(const CmAcmeOrderRow *order, const CmCertificate *cert, const char *judged)
+{
+	const char *parts[] = {order->note, unheeded(order, cert), judged};
+	StringInfoData words;
+
+	initStringInfo(&words);
+	for (int i = 0; i < lengthof(parts); i++)
+	{
+		if (parts[i] != NULL)
+			appendStringInfo(&words, "%s%s", words.len > 0 ? "; " : "", parts[i]);
+	}
+	return words.len > 0 ? words.data : NULL;
 }
 
 typedef struct Names
@@ -234,12 +286,19 @@ cm_acme_accept(CmAcmeOrderRow *order, const char *ca_config, CmSlice body, CmSta
 		!cm_certificate_parse(cm_slice(chain->data, leaf_len), &cert, st))
 		return false;
 	issued.chain = cm_slice(chain->data + leaf_len, chain->len - leaf_len);
-	if (!check(order, spki, &cert, &issued, st) || !check_anchored(ca_config, cm_slice(chain->data, chain->len), &cert, st))
+	if (!check(order, spki, &cert, &issued, st))
 	{
 		if (st->code == CM_POLICY)
 			keep_refused(order, &cert, issued.chain, st);
 		return false;
 	}
+	/* Whoever issued it: it is for our key and our names. */
+	if (!check_anchored(ca_config, cm_slice(chain->data, chain->len), &cert, st))
+	{
+		keep_refused(order, &cert, issued.chain, st);
+		return false;
+	}
+	issued.message = remarks(order, &cert, issued.message);
 	if (!describe(order, &cert, &issued, st))
 		return false;
 	if (!cm_acme_certificate_issued(order->certificate_id, &issued))

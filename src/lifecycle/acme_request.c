@@ -102,8 +102,8 @@ cm_acme_takes_lifetime(int64 ca_id)
 	return quirks.validity;
 }
 
-void
-cm_acme_check_lifetime(int64 ca_id)
+static void
+check_validity(int64 ca_id, const char *what, const char *detail)
 {
 	CmAcmeQuirks quirks;
 	CmCaRow    *ca = quirks_of(ca_id, &quirks);
@@ -111,9 +111,21 @@ cm_acme_check_lifetime(int64 ca_id)
 	if (!quirks.validity)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
-				 errmsg("CA \"%s\" takes no lifetime", ca->name),
-				 errdetail("How long its certificates are valid is what it likes, or what a profile of it says."),
-				 errhint("Leave lifetime out, or SELECT certmgr.alter_acme_ca(%s, quirks => '{\"validity\": true}') if it does.", quote_literal_cstr(ca->name))));
+				 errmsg("CA \"%s\" takes no %s", ca->name, what),
+				 errdetail("%s", detail),
+				 errhint("Leave %s out, or SELECT certmgr.alter_acme_ca(%s, quirks => '{\"validity\": true}') if it does.", what, quote_literal_cstr(ca->name))));
+}
+
+void
+cm_acme_check_lifetime(int64 ca_id)
+{
+	check_validity(ca_id, "lifetime", "How long its certificates are valid is what it likes, or what a profile of it says.");
+}
+
+void
+cm_acme_check_not_before(int64 ca_id)
+{
+	check_validity(ca_id, "not_before", "Its certificates begin when it issues them.");
 }
 
 /* What this CA is known to refuse is refused before anything is asked of it. */
@@ -149,7 +161,7 @@ check_quirks(int64 ca_id, char *const *hosts, int count)
 }
 
 void
-cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count, const Interval *lifetime)
+cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count, const CmAcmeTimes *times)
 {
 	int64		account_id = cm_acme_account_of_ca(ca_id);
 	char	  **hosts = palloc(sizeof(char *) * Max(count, 1));
@@ -166,7 +178,7 @@ cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count,
 	for (int i = 0; i < count; i++)
 		hosts[i] = identifier_of(sans[i], challenge);
 	check_quirks(ca_id, hosts, count);
-	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count, lifetime);
+	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count, times);
 	cm_job_put("acme_order", order_id, GetCurrentTimestamp());
 	cm_fallback_plan(certificate_id, ca_id);
 }

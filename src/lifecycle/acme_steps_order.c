@@ -69,6 +69,14 @@ profile_of(const CmWork *work, const CmJson *config)
 	return work->order->profile != NULL ? work->order->profile : cm_json_get_string(config, "profile");
 }
 
+/* Said while it is on its way, and of the certificate. */
+static void
+without_profile(CmWork *work, const char *words)
+{
+	cm_acme_order_set_note(work->order, psprintf("%s: ordered without a profile", words));
+	cm_acme_certificate_message(work->order->certificate_id, work->order->note);
+}
+
 static bool
 profile_refused(CmWork *work, const CmOp *op)
 {
@@ -84,7 +92,74 @@ profile_refused(CmWork *work, const CmOp *op)
 	if (profile_of(work, config) == NULL || policy == NULL || strcmp(policy, "preferred") != 0)
 		return false;
 	work->variant |= WITHOUT_PROFILE;
-	cm_acme_certificate_message(work->order->certificate_id, "the CA does not give its preferred profile; ordered without a profile");
+	without_profile(work, "the CA does not give its preferred profile");
+	return true;
+}
+
+static bool
+is_offered(const CmAcmeDirectory *directory, const char *profile)
+{
+	for (int i = 0; i < directory->profile_count; i++)
+	{
+		if (strcmp(directory->profiles[i], profile) == 0)
+			return true;
+	}
+	return false;
+}
+
+static char *
+offered(const CmAcmeDirectory *directory)
+{
+	StringInfoData words;
+
+	if (directory->profile_count == 0)
+		return "it lists none";
+	initStringInfo(&words);
+	for (int i = 0; i < directory->profile_count; i++)
+		appendStringInfo(&words, "%s%s", i > 0 ? ", " : "it lists ", directory->profiles[i]);
+	return words.data;
+}
+
+#define TAG_DIRECTORY 2
+
+/*
+ * The profile that the order asks for. A server that knows no profiles would
+ * pass the member over, and issue another one than is required; of one that
+ * does, names that its directory does not list must not be asked for. False:
+ * fate says how it goes on.
+ */
+static bool
+choose_profile(CmWork *work, const CmJson *config, const char **profile, CmFate *fate)
+{
+	const CmAcmeDirectory *directory = cm_acme_session_directory(work->client->session);
+	const char *policy = cm_json_get_string(config, "profile_policy");
+	const char *alter = work->order->profile != NULL ? "alter_subscriber(NAME" : psprintf("alter_acme_ca(%s", quote_literal_cstr(work->account->ca_name));
+	bool		preferred = policy != NULL && strcmp(policy, "preferred") == 0;
+	const char *lacks = NULL;
+
+	*profile = work->variant & WITHOUT_PROFILE ? NULL : profile_of(work, config);
+	if (*profile == NULL)
+		return true;
+	if (!work->account->quirks.profiles)
+		lacks = "the CA knows no profiles (quirk \"profiles\")";
+	else if (directory == NULL)
+	{
+		cm_work_acme(work, CM_ACME_DIRECTORY, NULL, NULL)->tag = TAG_DIRECTORY;
+		*fate = CM_FATE_IO;
+		return false;
+	}
+	else if (!is_offered(directory, *profile))
+		lacks = psprintf("the CA's directory does not offer it: %s", offered(directory));
+	if (lacks != NULL && !preferred)
+	{
+		*fate = cm_order_failed(work, psprintf("profile \"%s\" is required and %s; SELECT certmgr.%s, profile => '')", *profile, lacks, alter), NULL, false);
+		return false;
+	}
+	if (lacks != NULL)
+	{
+		without_profile(work, psprintf("profile \"%s\" is preferred and %s", *profile, lacks));
+		*profile = NULL;
+	}
 	return true;
 }
 
@@ -92,7 +167,29 @@ profile_refused(CmWork *work, const CmOp *op)
 static bool
 lifetime_refused(const CmWork *work, const CmOp *op)
 {
-	return work->order->has_lifetime && op->reply.status.code == CM_REFUSED && strcmp(op->reply.problem_type, "malformed") == 0;
+	return (work->order->has_lifetime || work->order->not_before != 0) && op->reply.status.code == CM_REFUSED && strcmp(op->reply.problem_type, "malformed") == 0;
+}
+
+static CmFate
+lifetime_failed(CmWork *work, CmOp *op)
+{
+	const char *words = work->order->not_before != 0
+		? psprintf("the CA did not take the order with these times (notBefore%s): %s; order it without not_before", work->order->has_lifetime ? ", notAfter" : "", cm_reply_words(&op->reply))
+		: psprintf("the CA did not take the order with a lifetime (notAfter): %s; SELECT certmgr.alter_subscriber(NAME, lifetime => '0')", cm_reply_words(&op->reply));
+
+	return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
+}
+
+/* A time that has come meanwhile needs not be asked for. */
+static void
+wish_times(const CmAcmeOrderRow *order, CmAcmeOrderWish *wish)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (order->not_before > now)
+		wish->not_before = timestamptz_to_time_t(order->not_before);
+	if (order->has_lifetime)
+		wish->not_after = timestamptz_to_time_t(cm_timestamp_plus(Max(now, order->not_before), &order->lifetime));
 }
 
 /* It was sent with "replaces" and brought no order. */
@@ -133,6 +230,7 @@ cm_step_new_order_prepare(CmWork *work)
 	CmJson	   *config;
 	CmAcmeOrderWish wish = {0};
 	int64		twin;
+	CmFate		fate;
 	CmOp	   *op;
 
 	if (order->url != NULL)
@@ -154,20 +252,10 @@ cm_step_new_order_prepare(CmWork *work)
 		ids[i].value = order->identifiers[i];
 	}
 	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CHAIN_MAX, &st);
-	wish.profile = work->variant & WITHOUT_PROFILE ? NULL : profile_of(work, config);
-	/* A server that knows no profiles passes the member over, and issues another one than is required. */
-	if (wish.profile != NULL && !work->account->quirks.profiles)
-	{
-		const char *policy = cm_json_get_string(config, "profile_policy");
-
-		if (policy == NULL || strcmp(policy, "preferred") != 0)
-			return cm_order_failed(work, psprintf("profile \"%s\" is required and the CA knows no profiles (quirk \"profiles\"); SELECT certmgr.%s, profile => '')",
-												  wish.profile, order->profile != NULL ? "alter_subscriber(NAME" : psprintf("alter_acme_ca(%s", quote_literal_cstr(work->account->ca_name))), NULL, false);
-		wish.profile = NULL;
-	}
+	if (!choose_profile(work, config, &wish.profile, &fate))
+		return fate;
 	wish.replaces = replaces(order);
-	if (order->has_lifetime)
-		wish.not_after = timestamptz_to_time_t(cm_timestamp_plus(GetCurrentTimestamp(), &order->lifetime));
+	wish_times(order, &wish);
 	if (!cm_acme_new_order_payload(ids, order->identifier_count, &wish, payload, &st))
 		return cm_order_failed(work, cm_status_words(&st), NULL, false);
 	if (!cm_acme_limit_charge(work->account, order, &until, &words))
@@ -190,13 +278,14 @@ cm_step_new_order_apply(CmWork *work)
 	CmAcmeOrder said;
 	CmStatus	st = CM_STATUS_INIT;
 
+	if (op->reply.status.code == CM_OK && op->tag == TAG_DIRECTORY)
+		return CM_FATE_NEXT;
 	if (op->reply.status.code != CM_OK && op->tag == TAG_REPLACES)
 		return without_replaces(work, op);
 	if (profile_refused(work, op))
 		return CM_FATE_NEXT;
 	if (lifetime_refused(work, op))
-		return cm_order_failed(work, psprintf("the CA did not take the order with a lifetime (notAfter): %s; SELECT certmgr.alter_subscriber(NAME, lifetime => '0')", cm_reply_words(&op->reply)),
-							   cm_reply_problem(&op->reply), false);
+		return lifetime_failed(work, op);
 	if (op->reply.status.code != CM_OK)
 		return cm_order_refused(work, op);
 	if (op->reply.location[0] == '\0' || !cm_acme_order_parse(cm_reply_body(&op->reply), &said, &st))

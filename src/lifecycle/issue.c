@@ -116,7 +116,7 @@ put_private(const CmWanted *w, CmIssuer *issuer, const CmSubjectKey *key, int64 
 	row.created_at = now;
 	row.requested_by = w->actor;
 	row.renewed_from = w->renewed_from;
-	row.renew_at = renewal_time(w, now, row.not_after);
+	row.renew_at = renewal_time(w, Max(now, w->not_before), row.not_after);
 	row.template_id = w->template ? w->template->id : 0;
 	row.action = w->renewed_from ? "renew" : "issue";
 	cm_certificate_put(&row);
@@ -184,6 +184,19 @@ asked_lifetime(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, const
 	return NULL;
 }
 
+/* A private CA begins it then; an external one must be known to. */
+static void
+check_not_before(const CmWanted *w, const CmIssuer *issuer)
+{
+	CmOwnerScope scope;
+
+	if (w->not_before == 0)
+		return;
+	cm_owner_enter(&scope);
+	cm_acme_check_not_before(issuer->ca_id);
+	cm_owner_leave(&scope);
+}
+
 static void
 put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key, int64 id, TimestampTz now)
 {
@@ -192,12 +205,13 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	CmBuf	   *csr = cm_own_buf(0);
 	CmStatus	st = CM_STATUS_INIT;
 	const char *message = "ordered: certmgr.order_status shows how far the worker is";
-	const Interval *lifetime;
+	CmAcmeTimes times = {NULL, w->not_before};
 	struct CmInserter *writer;
 	CmOwnerScope scope;
 
 	w = without_covered(w, &message);
-	lifetime = asked_lifetime(w, issuer, now, &message);
+	times.lifetime = asked_lifetime(w, issuer, now, &message);
+	check_not_before(w, issuer);
 	cm_wanted_check_external(w);
 	cm_wanted_ask(w, issuer->name, NULL);
 	/* The request names what is wanted by subjectAltName alone; the CA sets subject and usages. */
@@ -230,7 +244,7 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	cm_body_close(writer);
 
 	cm_owner_enter(&scope);
-	cm_acme_request(id, issuer->ca_id, w->san_list, w->san_count, lifetime);
+	cm_acme_request(id, issuer->ca_id, w->san_list, w->san_count, &times);
 	cm_owner_leave(&scope);
 }
 
@@ -290,7 +304,7 @@ issue(CmWanted *w)
 }
 
 int64
-cm_issue(const char *subscriber, const char *csr)
+cm_issue(const char *subscriber, const char *csr, TimestampTz not_before)
 {
 	CmSubscriber *s = cm_subscriber_get(subscriber);
 	CmWanted	w = {0};
@@ -298,6 +312,8 @@ cm_issue(const char *subscriber, const char *csr)
 	cm_subscriber_check_access(s, "issue a certificate");
 	w.actor = cm_caller_name();
 	cm_want_subscriber(&w, s);
+	if (not_before != 0)
+		cm_want_not_before(&w, not_before);
 	if (csr != NULL)
 		cm_want_csr(&w, cm_csr_der(csr), false, false, false);
 	return issue(&w);
@@ -333,6 +349,8 @@ cm_issue_from(const CmIssueFrom *request)
 	ca = cm_ca_require(request->ca, false);
 	cm_owner_leave(&scope);
 	cm_want_request(&w, request, ca->id, ca->name);
+	if (request->not_before != 0)
+		cm_want_not_before(&w, request->not_before);
 	return issue(&w);
 }
 

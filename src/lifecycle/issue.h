@@ -13,8 +13,8 @@
 /* May this caller use the subscriber: operators, and members of its owner. Throws. */
 extern void cm_subscriber_check_access(const CmSubscriber *subscriber, const char *what);
 
-/* To a subscriber, with a key made here, or for a CSR (PEM or NULL). Checks access. Returns the certificate's id. */
-extern int64 cm_issue(const char *subscriber, const char *csr);
+/* To a subscriber, with a key made here, or for a CSR (PEM or NULL). not_before 0: it begins now. Checks access. Returns the certificate's id. */
+extern int64 cm_issue(const char *subscriber, const char *csr, TimestampTz not_before);
 
 /* Without a subscriber. NULL / 0 datums mean defaults; lifetime NULL = 90 days. Checks access: operators, and by a template the roles that it is granted to. */
 typedef struct CmIssueFrom
@@ -29,6 +29,7 @@ typedef struct CmIssueFrom
 	char	  **usages;			/* NULL: defaults */
 	int			usage_count;
 	const char *template;		/* NULL: none; the defaults are then its */
+	TimestampTz not_before;		/* 0: now */
 } CmIssueFrom;
 
 /* May the caller ask for this? Operators what they like, others by a template that is granted to them. Throws. */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "lifecycle/texts.h"
 #include "lifecycle/wanted.h"
@@ -246,6 +247,22 @@ cm_want_request(CmWanted *w, const CmIssueFrom *request, int64 ca_id, const char
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a certificate needs a subject or a subject alternative name"),
 				 errhint("Give subject => 'CN=...' or sans => ARRAY['host.example.com'].")));
+}
+
+/* A key that is made now is old when its certificate begins. */
+#define NOT_BEFORE_DAYS 366
+
+void
+cm_want_not_before(CmWanted *w, TimestampTz at)
+{
+	/* now() is the time of the transaction. */
+	if (at < GetCurrentTransactionStartTimestamp() || at - GetCurrentTimestamp() > NOT_BEFORE_DAYS * USECS_PER_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"not_before\" must lie within the next %d days", NOT_BEFORE_DAYS),
+				 errdetail("It is %s.", timestamptz_to_str(at)),
+				 errhint("Leave it out for a certificate that begins now.")));
+	w->not_before = at;
 }
 
 void

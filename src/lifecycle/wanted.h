@@ -33,6 +33,7 @@ typedef struct CmWanted
 	Interval	lifetime;
 	bool		lifetime_explicit;	/* asked for in this call: never shortened silently, unless the template says so */
 	const Interval *asked_lifetime; /* of an external CA; NULL: as long as it likes */
+	TimestampTz not_before;		/* when it is to begin; 0: now */
 	CmKeyAlg	key_alg;
 	int			path_length;	/* that the CSR of a CA asks for; -1: none */
 	bool		auto_renew;
@@ -49,6 +50,8 @@ extern void cm_want_template(CmWanted *w, const CmTemplateEntry *t);
 extern void cm_want_subscriber(CmWanted *w, const CmSubscriber *s);
 /* ca: its name. Checks nothing of access. */
 extern void cm_want_request(CmWanted *w, const CmIssueFrom *request, int64 ca_id, const char *ca);
+/* When it is to begin. */
+extern void cm_want_not_before(CmWanted *w, TimestampTz at);
 extern void cm_want_predecessor(CmWanted *w, const CmPredecessor *old);
 /* Reads the CSR (proof of possession included) and narrows what is wanted to what it asks for. free_...: what was not said is taken from it. */
 extern void cm_want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_names, bool free_usages);

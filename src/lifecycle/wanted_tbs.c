@@ -36,10 +36,12 @@ static void
 set_validity(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, CmTbs *tbs)
 {
 	const CmTemplateEntry *t = w->template;
-	int64_t		start = timestamptz_to_time_t(now);
-	int64_t		end = timestamptz_to_time_t(cm_timestamp_plus(now, &w->lifetime));
-	int64_t		most = t == NULL ? BACKDATE_MAX : timestamptz_to_time_t(cm_timestamp_plus(now, &t->backdate)) - start;
-	int64_t		backdate = Min(most, (end - start) / 10);
+	TimestampTz begin = Max(now, w->not_before);
+	int64_t		start = timestamptz_to_time_t(begin);
+	int64_t		end = timestamptz_to_time_t(cm_timestamp_plus(begin, &w->lifetime));
+	int64_t		most = t == NULL ? BACKDATE_MAX : timestamptz_to_time_t(cm_timestamp_plus(begin, &t->backdate)) - start;
+	/* Clocks that are behind are helped, but not against what somebody said. */
+	int64_t		backdate = w->not_before != 0 ? 0 : Min(most, (end - start) / 10);
 
 	if (end <= start)
 		ereport(ERROR,

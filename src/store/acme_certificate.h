@@ -41,7 +41,7 @@ typedef struct CmAcmeIssued
 	CmSlice		der;
 	CmSlice		fingerprint;
 	CmSlice		chain;			/* empty: none */
-	const char *message;		/* what its template says of it, or NULL */
+	const char *message;		/* what people should know of it, or NULL */
 } CmAcmeIssued;
 
 /* False when it is not pending any more. */

@@ -13,7 +13,7 @@ cm_acme_order_get(int64 id)
 {
 	static CmQuery get = {
 		"SELECT o.id, o.certificate_id, o.account_id, o.step, o.identifiers, o.status, o.url, o.finalize_url, o.certificate_url, o.step_since, o.polls, o.created_at,"
-		" c.state, c.subscriber_id, c.renewed_from, c.ca_id, o.expires, o.finished_at, o.replaces, o.replaces_sent, o.finalizes, o.losses, o.lifetime, CASE WHEN s.ca_id = c.ca_id THEN s.profile END, COALESCE(s.partial_issue, false)"
+		" c.state, c.subscriber_id, c.renewed_from, c.ca_id, o.expires, o.finished_at, o.replaces, o.replaces_sent, o.finalizes, o.losses, o.lifetime, CASE WHEN s.ca_id = c.ca_id THEN s.profile END, COALESCE(s.partial_issue, false), o.not_before, o.note"
 		/* Profiles have the names that the subscriber's own CA gives them. */
 		" FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id LEFT JOIN certmgr.subscriber s ON s.id = c.subscriber_id WHERE o.id = $1 FOR NO KEY UPDATE OF o",
 		1, {INT8OID}};
@@ -50,6 +50,8 @@ cm_acme_order_get(int64 id)
 		row->lifetime = *DatumGetIntervalP(cm_rows_value(&rows, 0, 22));
 	row->profile = cm_rows_text(&rows, 0, 23);
 	row->partial_issue = cm_rows_bool(&rows, 0, 24);
+	row->not_before = cm_rows_time(&rows, 0, 25, 0);
+	row->note = cm_rows_text(&rows, 0, 26);
 	row->context = CurrentMemoryContext;
 	return row;
 }
@@ -64,16 +66,17 @@ cm_acme_order_of_certificate(int64 certificate_id)
 }
 
 int64
-cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count, const Interval *lifetime)
+cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count, const CmAcmeTimes *times)
 {
 	static CmQuery insert = {
-		"INSERT INTO certmgr.acme_order (certificate_id, account_id, step, identifiers, step_since, created_at, lifetime)"
+		"INSERT INTO certmgr.acme_order (certificate_id, account_id, step, identifiers, step_since, created_at, lifetime, not_before)"
 		" VALUES ($1, $2, CASE WHEN EXISTS (SELECT FROM certmgr.acme_account a JOIN certmgr.ca ON ca.id = a.ca_id WHERE a.id = $2"
-		" AND (a.url IS NULL OR certmgr_private.caa_identities(ca.config, a.caa_identities) <> '{}')) THEN 'preflight' ELSE 'new_order' END, $3, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), $4) RETURNING id",
-		4, {INT8OID, INT8OID, TEXTARRAYOID, INTERVALOID}};
+		" AND (a.url IS NULL OR certmgr_private.caa_identities(ca.config, a.caa_identities) <> '{}')) THEN 'preflight' ELSE 'new_order' END, $3, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), $4, $5) RETURNING id",
+		5, {INT8OID, INT8OID, TEXTARRAYOID, INTERVALOID, TIMESTAMPTZOID}};
 	CmRows		rows = cm_query(&insert,
-							   (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(account_id), cm_datum_text_array(identifiers, count), IntervalPGetDatum(lifetime)},
-							   (bool[]) {false, false, false, lifetime == NULL});
+							   (Datum[]) {Int64GetDatum(certificate_id), Int64GetDatum(account_id), cm_datum_text_array(identifiers, count), IntervalPGetDatum(times->lifetime),
+										  TimestampTzGetDatum(times->not_before)},
+							   (bool[]) {false, false, false, times->lifetime == NULL, times->not_before == 0});
 
 	return cm_rows_int64(&rows, 0, 0);
 }
@@ -81,7 +84,9 @@ cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identi
 int64
 cm_acme_order_again(const CmAcmeOrderRow *order, char *const *identifiers, int count)
 {
-	return cm_acme_order_insert(order->certificate_id, order->account_id, identifiers, count, order->has_lifetime ? &order->lifetime : NULL);
+	CmAcmeTimes times = {order->has_lifetime ? &order->lifetime : NULL, order->not_before};
+
+	return cm_acme_order_insert(order->certificate_id, order->account_id, identifiers, count, &times);
 }
 
 /* Into the row, whose memory outlives the step's. NULL: left as it is. */
@@ -109,6 +114,12 @@ cm_acme_order_set_replaces(CmAcmeOrderRow *order, const char *replaces, bool sen
 	take(order, &order->replaces, replaces);
 	order->replaces_sent = sent;
 	order->changed = true;
+}
+
+void
+cm_acme_order_set_note(CmAcmeOrderRow *order, const char *note)
+{
+	take(order, &order->note, note);
 }
 
 void
@@ -176,8 +187,8 @@ cm_acme_order_save(CmAcmeOrderRow *order)
 {
 	static CmQuery save = {
 		"UPDATE certmgr.acme_order SET step = $2, status = $3, url = $4, finalize_url = $5, certificate_url = $6, expires = $7, step_since = $8, polls = $9,"
-		" problem = COALESCE($10::pg_catalog.jsonb, problem), finished_at = $11, replaces = $12, replaces_sent = $13, finalizes = $14, losses = $15 WHERE id = $1",
-		15, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT4OID, INT4OID}};
+		" problem = COALESCE($10::pg_catalog.jsonb, problem), finished_at = $11, replaces = $12, replaces_sent = $13, finalizes = $14, losses = $15, note = $16 WHERE id = $1",
+		16, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT4OID, INT4OID, TEXTOID}};
 
 	if (!order->changed)
 		return;
@@ -185,9 +196,10 @@ cm_acme_order_save(CmAcmeOrderRow *order)
 			 (Datum[]) {Int64GetDatum(order->id), cm_datum_text(order->step), cm_datum_text(order->status), cm_datum_text(order->url),
 						cm_datum_text(order->finalize_url), cm_datum_text(order->certificate_url), TimestampTzGetDatum(order->expires),
 						TimestampTzGetDatum(order->step_since), Int32GetDatum(order->polls), cm_datum_text(order->problem), TimestampTzGetDatum(order->finished_at),
-						cm_datum_text(order->replaces), BoolGetDatum(order->replaces_sent), Int32GetDatum(order->finalizes), Int32GetDatum(order->losses)},
+						cm_datum_text(order->replaces), BoolGetDatum(order->replaces_sent), Int32GetDatum(order->finalizes), Int32GetDatum(order->losses),
+						cm_datum_text(order->note)},
 			 (bool[]) {false, false, order->status == NULL, order->url == NULL, order->finalize_url == NULL, order->certificate_url == NULL, order->expires == 0,
-					   false, false, order->problem == NULL, order->finished_at == 0, order->replaces == NULL, false, false, false});
+					   false, false, order->problem == NULL, order->finished_at == 0, order->replaces == NULL, false, false, false, order->note == NULL});
 	order->changed = false;
 }
 

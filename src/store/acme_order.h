@@ -8,6 +8,13 @@
 #include "base/der.h"
 #include "datatype/timestamp.h"
 
+/* What times are asked for. */
+typedef struct CmAcmeTimes
+{
+	const Interval *lifetime;	/* NULL: as long as the CA likes */
+	TimestampTz not_before;		/* 0: when it is issued */
+} CmAcmeTimes;
+
 /* palloc'ed in the current context; NULLs where nothing is known. */
 typedef struct CmAcmeOrderRow
 {
@@ -30,6 +37,8 @@ typedef struct CmAcmeOrderRow
 	int			losses;
 	bool		has_lifetime;	/* false: as long as the CA likes */
 	Interval	lifetime;
+	TimestampTz not_before;		/* 0: when it is issued */
+	char	   *note;			/* in what it is not what was wanted */
 	char	   *profile;		/* the subscriber's; NULL: the CA's */
 	bool		partial_issue;	/* the subscriber's */
 	char	   *problem;		/* JSON text */
@@ -45,8 +54,7 @@ typedef struct CmAcmeOrderRow
 
 /* Locks the row; NULL when it is gone. */
 extern CmAcmeOrderRow *cm_acme_order_get(int64 id);
-/* lifetime NULL: as long as the CA likes. */
-extern int64 cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count, const Interval *lifetime);
+extern int64 cm_acme_order_insert(int64 certificate_id, int64 account_id, char *const *identifiers, int count, const CmAcmeTimes *times);
 /* Another one like that, for these names. */
 extern int64 cm_acme_order_again(const CmAcmeOrderRow *order, char *const *identifiers, int count);
 
@@ -58,6 +66,7 @@ extern CmAcmeOrderRow *cm_acme_order_of_certificate(int64 certificate_id);
 extern void cm_acme_order_set_step(CmAcmeOrderRow *order, const char *step, const char *status);
 /* newOrder is about to be sent with it; or, false, was certainly not heeded. */
 extern void cm_acme_order_set_replaces(CmAcmeOrderRow *order, const char *replaces, bool sent);
+extern void cm_acme_order_set_note(CmAcmeOrderRow *order, const char *note);
 extern void cm_acme_order_count_poll(CmAcmeOrderRow *order);
 /* What the CA's order object says: NULLs leave what is there. expires 0: not said. */
 extern void cm_acme_order_set_answer(CmAcmeOrderRow *order, const char *status, const char *finalize_url, const char *certificate_url, TimestampTz expires);

@@ -44,7 +44,7 @@ my $config = CertmgrTest::rfc2136_config($dns);
 sql("SELECT certmgr.create_dns_provider('bind', 'rfc2136', '$config', '$dns->{TSIG_SECRET}')");
 ca('pebble', $pebble->{ACME_DIRECTORY}, $pebble->{ACME_TLS_CA}, ", dns_provider => 'bind', profile => 'default'");
 my %directory = map { $_->{name} => $_->{directory} } @{ $run->{all} };
-ca($_, $directory{$_}, $run->{acmed}{ACME_TLS_CA}) for qw(o21 o22 w01 w02 w03);
+ca($_, $directory{$_}, $run->{acmed}{ACME_TLS_CA}) for qw(o21 o22 w01 w02 w03 w04 w05 w06 w07 w08);
 
 # ---- a lifetime ----
 my $ten = order('ten', 'pebble', '{ten.example.test}', "lifetime => '10 days'");
@@ -68,15 +68,59 @@ my $mistaken = order('mistaken', 'w03', '{mistaken.w03.example.test}', "lifetime
 becomes($mistaken, 'failed', 'a CA that refuses it all the same fails the order');
 like(message($mistaken), qr/did not take the order with a lifetime \(notAfter\): the CA said: malformed: NotBefore and NotAfter are not supported; SELECT certmgr.alter_subscriber/, 'and it is said why');
 is(sql("SELECT count(*) FROM certmgr.acme_order WHERE certificate_id = $mistaken"), '1', 'once');
+my $later = sql("SELECT certmgr.issue_from('w03', sans => '{later.w03.example.test}', not_before => now() + interval '1 day')");
+becomes($later, 'failed', 'so does one that refuses notBefore');
+like(message($later), qr/did not take the order with these times \(notBefore\): the CA said: malformed.*; order it without not_before/, 'and it is said why');
 sql(q{SELECT certmgr.alter_acme_ca('w03', quirks => '{"validity": false}')});
 becomes($next = sql("SELECT certmgr.issue('mistaken')"), 'issued', 'known as one that takes none, it is not asked for one');
 
+# ---- a beginning ----
+$later = sql("SELECT certmgr.issue_from('pebble', sans => '{later.example.test}', lifetime => '5 days', not_before => now() + interval '3 days')");
+becomes($later, 'issued', 'a beginning that the CA takes');
+is(sql("SELECT not_before - now() BETWEEN interval '2 days 23 h' AND interval '3 days', not_after - not_before, status_message FROM certmgr.certificate WHERE id = $later"), 't|5 days|', 'is that of the certificate, and the lifetime is counted from it');
+sql(q{SELECT certmgr.create_subscriber('starts', 'pebble', sans => '{starts.example.test}', auto_renew => false)});
+becomes($later = sql("SELECT certmgr.issue('starts', not_before => now() + interval '1 day')"), 'issued', "a subscriber's");
+is(sql("SELECT not_before - now() BETWEEN interval '23 h' AND interval '1 day' FROM certmgr.certificate WHERE id = $later"), 't', 'begins later');
+becomes($next = sql("SELECT certmgr.renew($later)"), 'issued', 'it is renewed');
+is(sql("SELECT not_before <= now() FROM certmgr.certificate WHERE id = $next"), 't', 'by one that begins now');
+like(refused(q{SELECT certmgr.issue_from('w03', sans => '{no.example.test}', not_before => now() + interval '1 day')}), qr/CA "w03" takes no not_before.*alter_acme_ca\('w03', quirks => '\{"validity": true\}'\)/s, 'a CA that is not known to take one');
+
+# ---- a CA that passes over what it is asked for ----
+sql(q{SELECT certmgr.alter_acme_ca('w07', quirks => '{"validity": true}')});
+becomes($ten = order('deaf', 'w07', '{deaf.w07.example.test}', "lifetime => '10 days'"), 'issued', 'a lifetime that the CA passes over');
+is(message($ten), 'the CA did not heed the lifetime that was asked for, 10 days', 'is said of the certificate');
+becomes($ten = sql("SELECT certmgr.issue_from('w07', sans => '{later.w07.example.test}', not_before => now() + interval '1 day')"), 'issued', 'a beginning that it passes over');
+like(message($ten), qr/^the CA did not heed not_before, \d{4}-/, 'is, too');
+becomes($ten = order('pleased', 'w07', '{pleased.w07.example.test}', "lifetime => '90 days'"), 'issued', 'a lifetime that is what it gives anyway');
+is(message($ten), '', 'is nothing to speak of');
+
 # ---- a profile ----
+sub new_orders
+{
+	my ($id, $wanted, $what) = @_;
+	my $count = "SELECT count(*) FROM certmgr.acme_exchange e JOIN certmgr.acme_order o ON o.id = e.order_id WHERE o.certificate_id = $id AND e.kind = 'newOrder'";
+	return ok(CertmgrTest::poll_until($node, $count, $wanted), $what) || diag(sql($count));
+}
+my $offered = order('offered', 'w08', '{offered.w08.example.test}', "profile => 'short'");
+becomes($offered, 'issued', 'a profile that the directory lists');
+my $wrong = order('wrong', 'w08', '{wrong.w08.example.test}', "profile => 'long'");
+becomes($wrong, 'failed', 'one that it does not list');
+is(message($wrong), q{profile "long" is required and the CA's directory does not offer it: it lists classic, short; SELECT certmgr.alter_subscriber(NAME, profile => '')}, 'and it is said which there are');
+new_orders($wrong, '0', 'the CA is not asked');
+is(sql("SELECT count(*) FROM certmgr.acme_order WHERE certificate_id = $wrong"), '1', 'once');
+sql(q{SELECT certmgr.alter_acme_ca('w08', profile_policy => 'preferred')});
+becomes($wrong = sql("SELECT certmgr.issue('wrong')"), 'issued', 'if it is only preferred the order goes without');
+is(message($wrong), q{profile "long" is preferred and the CA's directory does not offer it: it lists classic, short: ordered without a profile}, 'which is said');
+new_orders($wrong, '1', 'by one request');
+my $unlisted = order('unlisted', 'w07', '{unlisted.w07.example.test}', "profile => 'short'");
+becomes($unlisted, 'failed', 'a CA whose directory lists none');
+like(message($unlisted), qr/^profile "short" is required and the CA's directory does not offer it: it lists none;/, 'is said, too');
 my $short = order('short', 'pebble', '{short.example.test}', "profile => 'shortlived'");
 becomes($short, 'issued', "the subscriber's profile");
 is(sql("SELECT not_after - not_before < '7 days' FROM certmgr.certificate WHERE id = $short"), 't', 'is that of the certificate');
 my $none = order('none', 'pebble', '{none.example.test}', "profile => 'none'");
 becomes($none, 'failed', 'one that there is not fails the order');
+like(message($none), qr/^profile "none" is required and the CA's directory does not offer it: it lists .*shortlived/, "with Pebble's list");
 sql(q{SELECT certmgr.alter_acme_ca('pebble', profile_policy => 'preferred')});
 becomes($none = sql("SELECT certmgr.issue('none')"), 'issued', 'unless profiles are only preferred');
 sql(q{SELECT certmgr.alter_acme_ca('pebble', profile => 'shortlived', profile_policy => 'required'); SELECT certmgr.alter_subscriber('none', profile => 'default')});
@@ -99,6 +143,31 @@ becomes($single, 'failed', 'nothing is left when the CA goes on refusing');
 is(sql("SELECT count(*) FROM certmgr.acme_order WHERE certificate_id = $single"), '2', 'after the name in the words of the CA was left out');
 becomes(order('all', 'w02', '{a.w02.example.test,b.w02.example.test}', 'partial_issue => false'), 'failed', 'off: the whole order fails');
 is(sql("SELECT c.sans FROM certmgr.certificate c JOIN certmgr.subscriber s ON s.id = c.subscriber_id WHERE s.name = 'all'"), '{DNS:a.w02.example.test,DNS:b.w02.example.test}', 'with all of its names');
+# Refused later than by newOrder.
+sub remains
+{
+	my ($ca, $sans, $left, $words, $what) = @_;
+	my $id = order("rest of $ca", $ca, $sans, 'partial_issue => true');
+	becomes($id, 'issued', "$what: the other names are issued");
+	is(sql("SELECT sans FROM certmgr.certificate WHERE id = $id"), "{DNS:$left}", 'they alone');
+	like(message($id), qr/^issued without $words$/, 'the row says why');
+	is(sql("SELECT count(*) FROM certmgr.acme_order WHERE certificate_id = $id"), '2', 'by a second order');
+	is(sql("SELECT c.sans = (SELECT array_agg('DNS:' || i ORDER BY i) FROM unnest(o.identifiers) i) FROM certmgr.certificate c JOIN certmgr.acme_order o ON o.certificate_id = c.id WHERE c.id = $id ORDER BY o.id DESC LIMIT 1"), 't', 'for them alone');
+	return $id;
+}
+my $caa = qr/\(caa: records forbid\)/;
+remains('w04', '{a.w04.example.test,b.w04.example.test,c.w04.example.test}', 'b.w04.example.test', qr/a\.w04\.example\.test $caa, c\.w04\.example\.test $caa/, 'subproblems of finalize');
+remains('w05', '{a.w05.example.test,b.w05.example.test}', 'a.w05.example.test', qr/b\.w05\.example\.test $caa/, 'the error of an order');
+remains('w06', '{a.w06.example.test,b.w06.example.test}', 'a.w06.example.test', qr/b\.w06\.example\.test \(unauthorized: Incorrect TXT record\)/, 'an invalid authorization');
+my ($out, $err) = ('', '');
+IPC::Run::run([ 'nsupdate', '-v', '-y', "hmac-sha256:certmgr-setup.:$dns->{TSIG_SECRET}" ],
+	'<', \"server 127.0.0.1 $dns->{DNS_PORT}\nzone example.test\nupdate add caa.example.test. 1 CAA 0 issue \"other.example\"\nsend\n", '>', \$out, '2>', \$err) or die "nsupdate: $err";
+sql(qq{UPDATE certmgr.dns_provider SET config = config || '{"resolvers": ["$dns->{DNS_SERVER}"]}' WHERE name = 'bind'; SELECT certmgr.set_caa_identities('pebble', '{pebble.letsencrypt.org}')});
+my $seen = remains('pebble', '{b.caa.example.test,*.wild.caa.example.test,free.example.test}', 'free.example.test',
+	qr/\*\.wild\.caa\.example\.test \(CAA records do not allow .*\), b\.caa\.example\.test \(CAA records do not allow .*\)/, 'CAA records');
+new_orders($seen, '1', 'nothing was asked for the others');
+sql(q{SELECT certmgr.set_caa_identities('pebble', '{}')});
+
 my ($key, $csr) = CertmgrTest::make_csr('/CN=a.w02.example.test', 'DNS:a.w02.example.test,DNS:b.w02.example.test');
 my $brought = sql("SELECT certmgr.issue('single', csr => '$csr')");
 becomes($brought, 'failed', 'a request that somebody brought is not changed');
@@ -146,6 +215,29 @@ sql(q{SELECT certmgr.drop_subscriber('going')});
 is(sql("SELECT state FROM certmgr.certificate WHERE id = $going"), 'cancelled', 'dropping its subscriber cancels it');
 ok(CertmgrTest::poll_until($node, "SELECT count(*) FROM certmgr_private.job j JOIN certmgr.acme_order o ON o.id = j.target_id AND j.kind = 'acme_order' WHERE o.certificate_id = $going", '0'), 'its order is over');
 is(sql("SELECT count(*) FROM certmgr.audit_event WHERE action = 'cancel' AND object_id = $going"), '1', 'and that was written down');
+
+# Its records are in BIND already: this view of the zone never shows them.
+my ($behind) = grep { $_->{name} eq 'd11' } @{ $run->{all} };
+sql("SELECT certmgr.create_dns_provider('behind', 'rfc2136', '$behind->{provider}', '$dns->{TSIG_SECRET}')");
+ca('d11', $directory{d11}, $run->{acmed}{ACME_TLS_CA}, q{, dns_provider => 'behind'});
+$going = order('gone', 'd11', '{gone.d11.example.test,*.gone.d11.example.test}', 'profile => NULL');
+ok(CertmgrTest::poll_until($node, "SELECT step FROM certmgr.acme_order WHERE certificate_id = $going", 'propagate'), 'an order waits for its records to be seen') || diag(sql("SELECT string_agg(event, E'\n') FROM certmgr.explain_order($going)"));
+is(scalar(() = CertmgrTest::txt_records($dns, 'example.test') =~ /^_acme-challenge\.gone\.d11\.example\.test\. /gm), 2, 'they are in BIND');
+sql(q{SELECT certmgr.drop_subscriber('gone')});
+is(sql("SELECT state FROM certmgr.certificate WHERE id = $going"), 'cancelled', 'dropping its subscriber cancels it');
+ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM certmgr.dns_record r JOIN certmgr.dns_provider p ON p.id = r.dns_provider_id WHERE p.name = 'behind' AND r.state <> 'removed'}, '0'), 'its records are removed');
+unlike(CertmgrTest::txt_records($dns, 'example.test'), qr/gone\.d11/, 'from BIND');
+
+# ---- a chain to another root ----
+sql("SELECT certmgr.alter_acme_ca('pebble', chain_anchors => '" . CertmgrTest::slurp($run->{acmed}{ACME_TLS_CA}) . "')");
+my $astray = order('astray', 'pebble', '{astray.example.test}', 'profile => NULL');
+becomes($astray, 'failed', 'is not accepted');
+my ($kept) = message($astray) =~ /which no chain_anchors of the CA lead to.* It is in the inventory as certificate (\d+)/;
+ok($kept, 'and kept') || diag(message($astray));
+is(sql("SELECT c.state, c.sans, a.name, c.serial IS NOT NULL, b.der IS NOT NULL, b.sealed_key IS NULL, c.renew_at IS NULL FROM certmgr.certificate c JOIN certmgr.certificate_body b ON b.certificate_id = c.id JOIN certmgr.ca a ON a.id = c.ca_id WHERE c.id = " . ($kept // 0)),
+	'issued|{DNS:astray.example.test}|pebble|t|t|t|t', 'in the inventory, for nobody');
+like(message($kept // 0), qr/^refused for certificate $astray: certificate chain is not trusted/, 'with the reason');
+sql(q{SELECT certmgr.alter_acme_ca('pebble', chain_anchors => '')});
 
 ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM certmgr.dns_record r JOIN certmgr.dns_provider p ON p.id = r.dns_provider_id WHERE p.name = 'bind' AND r.state <> 'removed'}, '0'), 'the ledger is clean');
 is(CertmgrTest::txt_records($dns, 'example.test'), '', 'and so is the zone');

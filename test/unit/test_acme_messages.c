@@ -231,7 +231,7 @@ test_directory(void **state)
 	(void) state;
 	assert_true(cm_acme_directory_parse(body("{\"newNonce\":\"https://a/n\",\"newAccount\":\"https://a/a\",\"newOrder\":\"https://a/o\",\"revokeCert\":\"http://a/r\","
 											 "\"renewalInfo\":\"https://a/ari\",\"keyChange\":7,\"meta\":{\"termsOfService\":\"http://a/tos\",\"externalAccountRequired\":true,"
-											 "\"x\":{},\"caaIdentities\":[\"CA.Example\",7,\"a b\",\"two.example\",null]},\"AbCd\":\"https://random\"}"), false, &d, &st));
+											 "\"profiles\":{\"classic\":\"https://a/p\",\"\":7,\"two\\nlines\":1,\"short\":null},\"x\":{},\"caaIdentities\":[\"CA.Example\",7,\"a b\",\"two.example\",null]},\"AbCd\":\"https://random\"}"), false, &d, &st));
 	assert_string_equal(d.new_nonce, "https://a/n");
 	assert_string_equal(d.new_account, "https://a/a");
 	assert_string_equal(d.new_order, "https://a/o");
@@ -240,6 +240,9 @@ test_directory(void **state)
 	assert_string_equal(d.renewal_info, "https://a/ari");
 	assert_string_equal(d.terms_of_service, "http://a/tos");
 	assert_true(d.external_account_required);
+	assert_int_equal(d.profile_count, 2);
+	assert_string_equal(d.profiles[0], "classic");
+	assert_string_equal(d.profiles[1], "short");
 	assert_int_equal(d.caa_count, 2);
 	assert_string_equal(d.caa_identities[0], "ca.example");
 	assert_string_equal(d.caa_identities[1], "two.example");
@@ -258,7 +261,7 @@ test_new_order_payload(void **state)
 	CmAcmeIdentifier many[CM_ACME_MAX_IDENTIFIERS + 1];
 	CmAcmeIdentifier bad = {"dns", "a\"b.example"};
 	CmAcmeIdentifier type = {"email", "a@b"};
-	CmAcmeOrderWish wish = {"shortlived", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", INT64_C(1772323199)};
+	CmAcmeOrderWish wish = {"shortlived", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", INT64_C(1771027200), INT64_C(1772323199)};
 	CmAcmeOrderWish none = {0};
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf		out;
@@ -269,7 +272,7 @@ test_new_order_payload(void **state)
 	assert_true(cm_acme_new_order_payload(ids, 3, &wish, &out, &st));
 	assert_string_equal(cm_buf_cstr(&out),
 						"{\"identifiers\":[{\"type\":\"dns\",\"value\":\"www.example.org\"},{\"type\":\"dns\",\"value\":\"*.example.org\"},"
-						"{\"type\":\"ip\",\"value\":\"2001:db8::1\"}],\"notAfter\":\"2026-02-28T23:59:59Z\",\"profile\":\"shortlived\",\"replaces\":\"aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE\"}");
+						"{\"type\":\"ip\",\"value\":\"2001:db8::1\"}],\"notBefore\":\"2026-02-14T00:00:00Z\",\"notAfter\":\"2026-02-28T23:59:59Z\",\"profile\":\"shortlived\",\"replaces\":\"aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE\"}");
 	cm_buf_reset(&out);
 	assert_true(cm_acme_new_order_payload(ids, 1, &none, &out, &st));
 	assert_string_equal(cm_buf_cstr(&out), "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"www.example.org\"}]}");

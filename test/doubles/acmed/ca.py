@@ -29,6 +29,7 @@ DEFAULTS = {
     "eab_in_meta": True,
     "terms": None,              # URL
     "profiles": None,
+    "times": "refused",         # or "ignored": notBefore and notAfter
     "alternates": 0,
     "ari": None,                # function of (ca, certificate) -> object, or None: not offered
     "directory": None,          # function of (ca, directory object) -> object
@@ -445,7 +446,7 @@ class CA:
     def post_newOrder(self, request, jws, account, rest):
         wish = parse_object(jws.payload, "payload")
         names = self.names_of(wish)
-        if "notBefore" in wish or "notAfter" in wish:
+        if self.knob("times") == "refused" and ("notBefore" in wish or "notAfter" in wish):
             raise Problem("malformed", "NotBefore and NotAfter are not supported")
         profile = wish.get("profile")
         if profile is not None and profile not in (self.knob("profiles") or {}):

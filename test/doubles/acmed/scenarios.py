@@ -225,7 +225,37 @@ add("w01", "newOrder refuses two of four names once", by="102_acme_wishes.pl", f
         for name in ("b.w01.example.test", "*.D.w01.example.test", "foreign.example.test")]}}])
 add("w02", "newOrder always refuses one name, as Boulder says it", by="102_acme_wishes.pl", faults=[
     {"on": "newOrder", "times": LATER, "do": "answer", "status": 400, "problem": ("rejectedIdentifier", "Error creating new order :: Cannot issue for \"a.w02.example.test\": it is forbidden")}])
-add("w03", "notAfter is refused", by="102_acme_wishes.pl")
+add("w03", "notBefore and notAfter are refused", by="102_acme_wishes.pl")
+
+
+def refusal(*names):
+    return {"subproblems": [{"type": "urn:ietf:params:acme:error:caa", "detail": "records forbid", "identifier": {"type": "dns", "value": name}} for name in names]}
+
+
+def refused_order(ca, response):
+    """Finalized, and then refused for some of its names: RFC 8555 7.4, "error" of the order."""
+    order = max(ca.orders.values(), key=lambda o: o.number)
+    order.status, order.cert = "invalid", None
+    order.error = {"type": "urn:ietf:params:acme:error:caa", "detail": "While processing CAA", **refusal("b.w05.example.test")}
+    ca.certs.clear()
+    response.set(ca.order_object(order))
+
+
+def refused_name(ca, response):
+    """Validation of one name fails, and with it the order: why is said by its authorization alone."""
+    for authz in ca.authzs.values():
+        if authz.name == "b.w06.example.test" and authz.task is not None:
+            authz.task.cancel()
+            authz.status = authz.challenge_status = "invalid"
+            authz.error = {"type": "urn:ietf:params:acme:error:unauthorized", "detail": "Incorrect TXT record", "status": 403}
+
+
+add("w04", "finalize refuses two of three names once", by="102_acme_wishes.pl", faults=[
+    {"on": "finalize", "do": "answer", "status": 403, "problem": ("caa", "Error finalizing order"), "more": refusal("a.w04.example.test", "c.w04.example.test")}])
+add("w05", "an order that becomes invalid for one of its names", by="102_acme_wishes.pl", faults=[edit(refused_order, on="finalize", times=1)])
+add("w06", "an authorization that becomes invalid", by="102_acme_wishes.pl", faults=[edit(refused_name, on="challenge", times=3)])
+add("w07", "notBefore and notAfter are passed over", by="102_acme_wishes.pl", knobs={"times": "ignored"})
+add("w08", "profiles", by="102_acme_wishes.pl", knobs={"profiles": {"classic": "https://ca.example/classic", "short": "https://ca.example/short"}})
 
 # ---- authorizations ----
 
