@@ -112,7 +112,7 @@ my $refused = order('pebble', 'failed', 'refused.example.test');
 like(sql("SELECT status_message FROM certmgr.certificate WHERE id = $refused"), qr/profile/, 'one that there is not fails the order when it is required');
 sql(q{UPDATE certmgr.ca SET config = config || '{"profile_policy": "preferred"}' WHERE name = 'pebble'});
 my $preferred = order('pebble', 'issued', 'preferred.example.test');
-like(requests($preferred), qr/newOrder=2/, 'and is left out when it is only preferred');
+like(requests($preferred), qr/newOrder=1 /, 'and is not asked for when it is only preferred');
 sql(q{UPDATE certmgr.ca SET config = config || '{"profile": "default"}' WHERE name = 'pebble'});
 
 # ---- a CA of which it is known that it has no profiles ----

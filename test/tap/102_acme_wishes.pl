@@ -43,7 +43,8 @@ sub ca
 my $config = CertmgrTest::rfc2136_config($dns);
 sql("SELECT certmgr.create_dns_provider('bind', 'rfc2136', '$config', '$dns->{TSIG_SECRET}')");
 ca('pebble', $pebble->{ACME_DIRECTORY}, $pebble->{ACME_TLS_CA}, ", dns_provider => 'bind', profile => 'default'");
-my %directory = map { $_->{name} => $_->{directory} } @{ $run->{all} };
+my @scenarios = @{ CertmgrTest::control($run->{acmed}, '/table') };
+my %directory = map { $_->{name} => $_->{directory} } @scenarios;
 ca($_, $directory{$_}, $run->{acmed}{ACME_TLS_CA}) for qw(o21 o22 w01 w02 w03 w04 w05 w06 w07 w08);
 
 # ---- a lifetime ----
@@ -217,7 +218,7 @@ ok(CertmgrTest::poll_until($node, "SELECT count(*) FROM certmgr_private.job j JO
 is(sql("SELECT count(*) FROM certmgr.audit_event WHERE action = 'cancel' AND object_id = $going"), '1', 'and that was written down');
 
 # Its records are in BIND already: this view of the zone never shows them.
-my ($behind) = grep { $_->{name} eq 'd11' } @{ $run->{all} };
+my ($behind) = grep { $_->{name} eq 'd11' } @scenarios;
 sql("SELECT certmgr.create_dns_provider('behind', 'rfc2136', '$behind->{provider}', '$dns->{TSIG_SECRET}')");
 ca('d11', $directory{d11}, $run->{acmed}{ACME_TLS_CA}, q{, dns_provider => 'behind'});
 $going = order('gone', 'd11', '{gone.d11.example.test,*.gone.d11.example.test}', 'profile => NULL');
