@@ -26,32 +26,14 @@ PG_FUNCTION_INFO_V1(certmgr_invalidate);
 static bool
 networks_ok(const char *list, char *why, size_t whysize)
 {
-	char		one[64];
-	const char *at = list;
+	CmNetwork	networks[CM_NETWORKS_MAX];
+	int			count;
+	CmStatus	st = CM_STATUS_INIT;
 
-	while (*at != '\0')
-	{
-		size_t		len = strcspn(at, ",");
-		const char *begin = at;
-		size_t		size = len;
-		CmNetwork	network;
-		CmStatus	st = CM_STATUS_INIT;
-
-		while (size > 0 && *begin == ' ')
-			begin++, size--;
-		while (size > 0 && begin[size - 1] == ' ')
-			size--;
-		snprintf(one, sizeof(one), "%.*s", (int) size, begin);
-		if (!cm_network_parse(one, &network, &st))
-		{
-			snprintf(why, whysize, "\"%s\" is not a network such as 10.0.0.0/8.", one);
-			return false;
-		}
-		at += len;
-		if (*at == ',')
-			at++;
-	}
-	return true;
+	if (cm_networks_parse(list, networks, &count, &st))
+		return true;
+	snprintf(why, whysize, "%s", st.detail[0] != '\0' ? st.detail : st.reason);
+	return false;
 }
 
 static bool

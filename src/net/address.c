@@ -197,6 +197,34 @@ cm_network_parse(const char *cidr, CmNetwork *out, CmStatus *st)
 }
 
 bool
+cm_networks_parse(const char *list, CmNetwork out[CM_NETWORKS_MAX], int *count, CmStatus *st)
+{
+	*count = 0;
+	while (*list != '\0')
+	{
+		size_t		whole;
+		size_t		len;
+		char		entry[INET6_ADDRSTRLEN + 5];	/* "/128" */
+
+		list += strspn(list, " \t\n");
+		whole = strcspn(list, ",");
+		for (len = whole; len > 0 && strchr(" \t\n", list[len - 1]) != NULL;)
+			len--;
+		snprintf(entry, sizeof(entry), "%.*s", (int) (len < sizeof(entry) ? len : sizeof(entry)), list);
+		if (*count == CM_NETWORKS_MAX)
+			return cm_fail(st, CM_LIMIT, "there are more than %d networks", CM_NETWORKS_MAX);
+		if (len >= sizeof(entry) || !cm_network_parse(entry, &out[*count], st))
+		{
+			(void) cm_fail(st, CM_INVALID, "a list of networks has an entry that is none");
+			return cm_fail_detail(st, "\"%s\" is not a network such as 10.0.0.0/8.", entry);
+		}
+		(*count)++;
+		list += whole + (list[whole] == ',' ? 1 : 0);
+	}
+	return true;
+}
+
+bool
 cm_network_contains(const CmNetwork *network, const struct sockaddr *addr)
 {
 	size_t		len;

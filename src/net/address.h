@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define CM_NETWORKS_MAX 64		/* nobody lists more */
+
 typedef struct CmNetwork
 {
 	uint8_t		addr[16];
@@ -33,6 +35,8 @@ extern bool cm_address_metadata(const struct sockaddr *addr);
 
 /* "10.0.0.0/8", "2001:db8::/32", or one address. Bits behind the prefix must be zero. */
 extern bool cm_network_parse(const char *cidr, CmNetwork *out, CmStatus *st);
+/* "10.0.0.0/8, 192.168.0.0/16": networks with commas between them, or none. A list that fails counts for none. */
+extern bool cm_networks_parse(const char *list, CmNetwork out[CM_NETWORKS_MAX], int *count, CmStatus *st);
 /* An IPv4 address in IPv6 form (::ffff:10.0.0.1) counts as the IPv4 address. */
 extern bool cm_network_contains(const CmNetwork *network, const struct sockaddr *addr);
 

@@ -11,52 +11,19 @@
 #include "worker/engine_net.h"
 
 #define FD_RESERVE 9			/* the one that is asked for, and eight for the server: it needs one at a time */
-#define NETWORKS_MAX 64			/* nobody lists more; what is beyond is not allowed */
 
-static CmNetwork networks[NETWORKS_MAX];
+static CmNetwork networks[CM_NETWORKS_MAX];
 static int	nnetworks;
 static int	generation = -1;
-
-/* Reads a list; false at the first entry that is none. */
-static bool
-read_list(const char *list, CmNetwork *out, int *count, CmStatus *st)
-{
-	const char *p = list;
-
-	*count = 0;
-	while (*p != '\0')
-	{
-		size_t		len;
-		char		entry[64];
-		CmNetwork	network;
-
-		p += strspn(p, ", \t\n");
-		len = strcspn(p, ", \t\n");
-		if (len == 0)
-			break;
-		if (len >= sizeof(entry))
-			return cm_fail(st, CM_INVALID, "a network in the list is too long");
-		memcpy(entry, p, len);
-		entry[len] = '\0';
-		if (!cm_network_parse(entry, &network, st))
-			return false;
-		if (*count >= NETWORKS_MAX)
-			return cm_fail(st, CM_LIMIT, "there are more than %d networks", NETWORKS_MAX);
-		out[(*count)++] = network;
-		p += len;
-	}
-	return true;
-}
 
 static bool
 address_allowed(const struct sockaddr *addr)
 {
-	CmStatus	st = CM_STATUS_INIT;
-
 	if (generation != cm_guc_generation())
 	{
 		generation = cm_guc_generation();
-		if (!read_list(cm_guc_allowed_networks != NULL ? cm_guc_allowed_networks : "", networks, &nnetworks, &st))
+		/* it was checked when it was set */
+		if (!cm_networks_parse(cm_guc_allowed_networks != NULL ? cm_guc_allowed_networks : "", networks, &nnetworks, NULL))
 			nnetworks = 0;
 	}
 	if (cm_address_public(addr))

@@ -193,12 +193,56 @@ test_metadata(void **state)
 	assert_false(is_metadata("8.8.8.8"));
 }
 
+static void
+networks_refused(const char *list, CmCode code, const char *reason, const char *detail)
+{
+	CmNetwork	out[CM_NETWORKS_MAX];
+	CmStatus	st = CM_STATUS_INIT;
+	int			count;
+
+	if (cm_networks_parse(list, out, &count, &st))
+		fail_msg("taken: %s", list);
+	assert_int_equal(st.code, code);
+	assert_string_equal(st.reason, reason);
+	assert_string_equal(st.detail, detail);
+}
+
+static void
+test_networks(void **state)
+{
+	static const char none[] = "a list of networks has an entry that is none";
+	CmNetwork	out[CM_NETWORKS_MAX];
+	char		many[CM_NETWORKS_MAX * 4 + 8] = "";
+	int			count;
+
+	(void) state;
+	assert_true(cm_networks_parse("", out, &count, NULL));
+	assert_int_equal(count, 0);
+	assert_true(cm_networks_parse("10.0.0.0/8 ,\t2001:db8::/32,192.0.2.1", out, &count, NULL));
+	assert_int_equal(count, 3);
+	assert_true(cm_network_contains(&out[0], address("10.1.2.3")));
+	assert_true(cm_network_contains(&out[1], address("2001:db8::5")));
+	assert_true(cm_network_contains(&out[2], address("192.0.2.1")));
+	networks_refused("10.0.0.0/8,,::1", CM_INVALID, none, "\"\" is not a network such as 10.0.0.0/8.");
+	networks_refused("10.0.0.0/8 ::1", CM_INVALID, none, "\"10.0.0.0/8 ::1\" is not a network such as 10.0.0.0/8.");
+	networks_refused("::1, 10.0.0.1/8", CM_INVALID, none, "\"10.0.0.1/8\" is not a network such as 10.0.0.0/8.");
+	networks_refused("1111:2222:3333:4444:5555:6666:7777:8888:9999:0000:1111:2222/64", CM_INVALID, none,
+					 "\"1111:2222:3333:4444:5555:6666:7777:8888:9999:0000:\" is not a network such as 10.0.0.0/8.");
+	for (int i = 0; i < CM_NETWORKS_MAX; i++)
+		strcat(many, "::1,");
+	assert_true(cm_networks_parse(many, out, &count, NULL));
+	assert_int_equal(count, CM_NETWORKS_MAX);
+	strcat(many, "::1");
+	networks_refused(many, CM_LIMIT, "there are more than 64 networks", "");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_server_parse),
 	};
