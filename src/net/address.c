@@ -212,7 +212,10 @@ cm_networks_parse(const char *list, CmNetwork out[CM_NETWORKS_MAX], int *count, 
 			len--;
 		snprintf(entry, sizeof(entry), "%.*s", (int) (len < sizeof(entry) ? len : sizeof(entry)), list);
 		if (*count == CM_NETWORKS_MAX)
-			return cm_fail(st, CM_LIMIT, "there are more than %d networks", CM_NETWORKS_MAX);
+		{
+			(void) cm_fail(st, CM_LIMIT, "there are more than %d networks", CM_NETWORKS_MAX);
+			return cm_fail_detail(st, "There are more than %d networks.", CM_NETWORKS_MAX);
+		}
 		if (len >= sizeof(entry) || !cm_network_parse(entry, &out[*count], st))
 		{
 			(void) cm_fail(st, CM_INVALID, "a list of networks has an entry that is none");

@@ -233,7 +233,7 @@ test_networks(void **state)
 	assert_true(cm_networks_parse(many, out, &count, NULL));
 	assert_int_equal(count, CM_NETWORKS_MAX);
 	strcat(many, "::1");
-	networks_refused(many, CM_LIMIT, "there are more than 64 networks", "");
+	networks_refused(many, CM_LIMIT, "there are more than 64 networks", "There are more than 64 networks.");
 }
 
 int

@@ -115,11 +115,16 @@ test_judged(void **state)
 	Seen		seen;
 
 	(void) state;
-	assert_int_equal(ask_one("400 Bad", "{\"a\": \"no\"}").status.code, CM_REFUSED);
+	seen = ask_one("400 Bad", "{\"a\": \"no\"}");
+	assert_int_equal(seen.status.code, CM_REFUSED);
+	assert_string_equal(seen.status.reason, "the DNS provider refused the request (HTTP 400)");
 	assert_string_equal(ask_one("403 No", "{\"a\": \"no\"}").a, "no");
-	assert_int_equal(ask_one("302 Found\r\nLocation: http://127.0.0.1:1/", "").status.code, CM_REFUSED);
+	seen = ask_one("302 Found\r\nLocation: http://127.0.0.1:1/", "");
+	assert_int_equal(seen.status.code, CM_REFUSED);
+	assert_string_equal(seen.status.reason, "the DNS provider's server redirects (HTTP 302), which is not followed");
 	seen = ask_one("502 Bad Gateway", "<html>no</html>");
 	assert_int_equal(seen.status.code, CM_NETWORK);
+	assert_string_equal(seen.status.reason, "the DNS provider's server failed (HTTP 502)");
 	assert_false(seen.json);
 	assert_int_equal(ask_one("408 Timeout", "").status.code, CM_NETWORK);
 	assert_int_equal(ask_one("503 Busy", "").status.code, CM_NETWORK);
@@ -128,6 +133,7 @@ test_judged(void **state)
 	assert_int_equal(seen.retry_after, 9);
 	seen = ask_one("429 Slow\r\nRetry-After: soon\r\nRatelimit: \"default\";r=0;t=30", "");
 	assert_int_equal(seen.status.code, CM_LIMIT);
+	assert_string_equal(seen.status.reason, "the DNS provider asks to slow down (HTTP 429)");
 	assert_int_equal(seen.retry_after, 30);
 	assert_int_equal(ask_one("429 Slow\r\nRetry-After: 99999999999999999999", "").retry_after, 86400);
 	assert_int_equal(ask_one("429 Slow", "").retry_after, -1);

@@ -258,6 +258,7 @@ test_answers(void **state)
 	assert_int_equal(answer.status.code, CM_PROTOCOL);
 	judge(400, "Retry-After: 7\r\n", ERROR_XML("Throttling", "Rate exceeded"), &answer);
 	assert_int_equal(answer.status.code, CM_LIMIT);
+	assert_string_equal(answer.status.reason, "AWS asks to slow down: Throttling");
 	assert_int_equal(answer.retry_after, 7);
 	judge(400, "", ERROR_XML("PriorRequestNotComplete", "x"), &answer);
 	assert_int_equal(answer.status.code, CM_LIMIT);
@@ -277,10 +278,12 @@ test_answers(void **state)
 	assert_int_not_equal(answer.status.code, CM_OK);	/* a control character is no XML */
 	judge(502, "", "<html><br>Bad Gateway", &answer);
 	assert_int_equal(answer.status.code, CM_NETWORK);
+	assert_string_equal(answer.status.reason, "AWS failed to carry out route53:X: no reason given (HTTP 502)");
 	judge(429, "", "", &answer);
 	assert_int_equal(answer.status.code, CM_LIMIT);
 	judge(301, "", "", &answer);
 	assert_int_equal(answer.status.code, CM_REFUSED);
+	assert_string_equal(answer.status.reason, "AWS refused route53:X: no reason given (HTTP 301)");
 }
 
 static void
@@ -343,6 +346,7 @@ test_sets(void **state)
 	assert_false(sets.sets[1].changed);
 	cm_dns01_sets_free(&sets);
 	assert_false(cm_dns01_sets_create(&sets, records, 0, &st));
+	assert_string_equal(st.reason, "there are no records to write");
 	cm_dns01_sets_free(&sets);
 }
 

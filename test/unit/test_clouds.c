@@ -164,6 +164,8 @@ test_token_file(void **state)
 		assert_int_equal(pwrite(fd, cases[i].content, strlen(cases[i].content), 0), (ssize_t) strlen(cases[i].content));
 		cm_buf_init_secret(&out, CM_TOKEN_FILE_MAX);
 		assert_int_equal(cm_token_file_read(path, &out, &st), cases[i].token);
+		if (!cases[i].token)
+			assert_non_null(strstr(st.reason, cases[i].content[strspn(cases[i].content, " \n")] == '\0' ? "\" is empty, or larger than a token" : "\" does not hold a token"));
 		cm_buf_reset(&out);
 		assert_int_equal(cm_token_file_read_jwt(path, &out, &st), cases[i].jwt);
 		cm_buf_free(&out);
@@ -179,6 +181,7 @@ test_token_file(void **state)
 		cm_buf_init_secret(&out, CM_TOKEN_FILE_MAX);
 		assert_false(cm_token_file_read(path, &out, &st));
 		assert_int_equal(st.code, CM_REFUSED);
+		assert_non_null(strstr(st.reason, "\" is not a file"));
 		cm_buf_free(&out);
 	}
 	unlink(path);
