@@ -667,6 +667,7 @@ test_nonces(void **state)
 	result = ask("/bad-ever");
 	assert_int_equal(result.reply.status.code, CM_NETWORK);
 	assert_string_equal(result.reply.problem_type, "badNonce");
+	assert_string_equal(result.reply.status.reason, "the ACME server refused 11 nonces in a row");
 	assert_int_equal(seen->posts, 11);
 
 	/* n04: nonces only from newNonce */
@@ -698,6 +699,7 @@ test_nonces(void **state)
 	post(&client, "/x", &result);
 	wait_for(&client, &result, 1);
 	assert_int_equal(result.reply.status.code, CM_PROTOCOL);
+	assert_string_equal(result.reply.status.reason, "the ACME server's answer to newNonce carries no nonce");
 	post(&client, "/x", &result);
 	wait_for(&client, &result, 2);
 	assert_int_equal(result.reply.status.code, CM_PROTOCOL);

@@ -875,6 +875,7 @@ test_odd_answers(void **state)
 	on_datagram = malformed;
 	ask(5000, &got);
 	assert_int_equal(got.answer.status.code, CM_PROTOCOL);
+	assert_non_null(strstr(got.answer.status.reason, " for \"www.z\" is malformed"));
 	assert_int_equal(got.answer.count, 0);
 	on_datagram = format_error_for_edns;
 	datagrams = 0;
@@ -970,6 +971,7 @@ test_tcp(void **state)
 	on_stream = stream_other;
 	ask(5000, &got);
 	assert_int_equal(got.answer.status.code, CM_PROTOCOL);
+	assert_non_null(strstr(got.answer.status.reason, " answered another question than the one asked"));
 	on_stream = stream_empty;
 	ask(5000, &got);
 	assert_int_equal(got.answer.status.code, CM_PROTOCOL);

@@ -9,12 +9,15 @@
 #include "crypto/jws.h"
 #include "crypto/pkcs.h"
 #include "crypto/seal.h"
+#include "crypto/ssh.h"
+#include "crypto/weak_list.h"
 #include "net/address.h"
 #include "net/http.h"
 #include "net/internal.h"
 #include "net/listen.h"
 #include "net/xml.h"
 #include "pg/json.h"
+#include "x509/constraint.h"
 #include "x509/chain.h"
 #include "x509/crl.h"
 #include "x509/csr.h"
@@ -117,6 +120,82 @@ public_keys(void **state)
 	rsa_says(2048, 1, "\1\0\2", 3, "RSA public exponent is even");
 	rsa_says(2048, 1, "\3", 1, "RSA public exponent is smaller than 65537");
 	rsa_says(2048, 1, long_exponent, 33, "RSA public exponent is too large");
+}
+
+/* PKCS #8 of this content. */
+static void
+pkcs8_says(const char *hex, const char *text)
+{
+	CmStatus	st;
+	CmBuf		der;
+	CmBuf		pem;
+	CmKey	   *key = NULL;
+
+	cm_buf_init_secret(&der, 0);
+	cm_buf_init_secret(&pem, 0);
+	assert_true(cm_hex_decode(&der, hex, strlen(hex)));
+	cm_buf_append_str(&pem, "-----BEGIN PRIVATE KEY-----\n");
+	assert_true(cm_base64_encode(&pem, der.data, der.len));
+	cm_buf_append_str(&pem, "\n-----END PRIVATE KEY-----\n");
+	assert_says(cm_key_from_pem(of(&pem), &key, &st), &st, text);
+	cm_buf_free(&der);
+	cm_buf_free(&pem);
+}
+
+#define SCALAR "0420" "0101010101010101010101010101010101010101010101010101010101010101"
+
+static void
+private_key_files(void **state)
+{
+	(void) state;
+	/* P-256 outside, P-384 inside; no curve */
+	pkcs8_says("304a020100" "301306072a8648ce3d020106082a8648ce3d030107" "0430" "302e020101" SCALAR "a007" "06052b81040022" , "private key names another curve inside than outside");
+	pkcs8_says("3012020100" "300906072a8648ce3d0201" "0402" "3000", "private key has parameters that are not allowed");
+}
+
+/* X25519 (RFC 7748): it agrees on keys and signs nothing. */
+#define X25519 "302a300506032b656e032100" "0909090909090909090909090909090909090909090909090909090909090909"
+
+static void
+keys_that_do_not_sign(void **state)
+{
+	static const uint8_t ed25519[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
+	static const uint8_t none[] = {0};
+	uint8_t		entries[CM_WEAK_LIST_ENTRY];
+	size_t		marks[2];
+	size_t		count;
+	CmStatus	st;
+	CmBuf		spki;
+	CmBuf		out;
+	CmCertificate cert = leaf.cert;
+	CmCsr		csr;
+	CmKey	   *key;
+
+	(void) state;
+	cm_buf_init(&spki, 0);
+	cm_buf_init(&out, 0);
+	assert_true(cm_hex_decode(&spki, X25519, strlen(X25519)));
+	assert_good(cm_key_from_spki(of(&spki), &key, &st), &st);
+	assert_says(cm_sshfp(key, &out, &st), &st, "public key is of another sort");
+	assert_says(cm_csr_build(key, of(&leaf.name), cm_slice(NULL, 0), false, -1, &out, &st), &st, "key of this kind cannot sign a certificate request");
+	cm_key_free(key);
+
+	marks[0] = cm_der_open(&out, CM_DER_SEQUENCE);
+	marks[1] = cm_der_open(&out, CM_DER_SEQUENCE);
+	cm_der_put_uint(&out, 0);
+	cm_buf_append(&out, leaf.name.data, leaf.name.len);
+	cm_buf_append(&out, spki.data, spki.len);
+	cm_der_close(&out, marks[1]);
+	cm_der_put(&out, CM_DER_SEQUENCE, ed25519, sizeof(ed25519));
+	cm_der_put_bit_string(&out, none, sizeof(none));
+	cm_der_close(&out, marks[0]);
+	assert_says(cm_csr_parse(of(&out), &csr, &st), &st, "public key of the certificate request is not supported");
+
+	cert.signature_alg = cm_sign_algorithm(CM_KEY_ED25519);
+	assert_says(cm_certificate_issued_by(&cert, &root.cert, &st), &st, "signature of the certificate does not go with the key of its issuer");
+	assert_says(cm_weak_list_read("xyz", 3, entries, &count, &st), &st, "list of weak keys is not valid");
+	cm_buf_free(&spki);
+	cm_buf_free(&out);
 }
 
 static void
@@ -494,15 +573,41 @@ requests_and_names(void **state)
 }
 
 static void
+requests_for_too_much(void **state)
+{
+	CmStatus	st;
+	CmBuf		sans;
+	CmBuf		der;
+	CmCsr		csr;
+	char		name[32];
+
+	(void) state;
+	cm_buf_init(&sans, 0);
+	cm_buf_init(&der, 0);
+	for (int i = 0; i <= 1000; i++)
+	{
+		snprintf(name, sizeof(name), "n%d.example.com", i);
+		assert_good(cm_san_parse(name, &sans, &st), &st);
+	}
+	assert_good(cm_csr_build(root.key, of(&leaf.name), of(&sans), false, -1, &der, &st), &st);
+	assert_says(cm_csr_parse(of(&der), &csr, &st), &st, "certificate request asks for too many names");
+	cm_buf_free(&sans);
+	cm_buf_free(&der);
+}
+
+static void
 revocations(void **state)
 {
 	CmCrl		crl = {.issuer = of(&root.name), .authority_key_id = cm_slice(root.key_id, sizeof(root.key_id)), .issuer_alg = CM_KEY_EC_P256,
 		.number = 1, .this_update = FIXTURE_START, .next_update = FIXTURE_END};
 	CmCrlEntry	entry = {.serial = cm_slice(fixture_serial, sizeof(fixture_serial)), .revoked_at = FIXTURE_START, .has_invalidity = true,
 		.invalid_since = INT64_MAX};
+	CmCrlBase	base = {0};
 	CmStatus	st;
 
 	(void) state;
+	assert_says(cm_crl_base_read(&base, text_of("x"), &st), &st, "base of a delta is not a CRL");
+	cm_crl_base_free(&base);
 	cm_crl_begin(&crl);
 	assert_says(cm_crl_add(&crl, entry, &st), &st, "invalidity date lies outside the years 1950 to 9999");
 	cm_crl_free(&crl);
@@ -514,6 +619,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(public_keys),
 		cmocka_unit_test(private_keys),
+		cmocka_unit_test(private_key_files),
+		cmocka_unit_test(keys_that_do_not_sign),
 		cmocka_unit_test(sealed_secrets),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(dns_messages),
@@ -525,6 +632,7 @@ main(void)
 		cmocka_unit_test(acme_sessions),
 		cmocka_unit_test(certificates),
 		cmocka_unit_test(requests_and_names),
+		cmocka_unit_test(requests_for_too_much),
 		cmocka_unit_test(revocations),
 	};
 

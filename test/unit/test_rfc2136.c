@@ -933,6 +933,7 @@ test_persist(void **state)
 		{"ca.example; accounturi=https://ca.example/a/1; policy=all; x=y", true, false, 0},
 	};
 	CmDns01Persist want = {{"ca.example", "other.example"}, 2, "https://ca.example/a/1", false, 1000};
+	CmStatus	st = CM_STATUS_INIT;
 	CmBuf		out;
 	int64_t		until;
 	size_t		i;
@@ -953,7 +954,8 @@ test_persist(void **state)
 	assert_true(cm_dns01_persist_match(cm_buf_cstr(&out), &want, &until));
 	assert_int_equal(until, 1001);
 	assert_false(cm_dns01_persist_format(&out, "ca.example", "https://a/;x", true, 0, NULL));
-	assert_false(cm_dns01_persist_format(&out, "ca.example", "", true, 0, NULL));
+	assert_false(cm_dns01_persist_format(&out, "ca.example", "", true, 0, &st));
+	assert_string_equal(st.reason, "the account's URL cannot stand in a DNS record");
 	cm_buf_free(&out);
 }
 
