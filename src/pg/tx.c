@@ -63,6 +63,13 @@ cm_tx_commit(void)
 	else
 		CommitTransactionCommand();
 	MemoryContextSwitchTo(outer_context);
+	/*
+	 * A commit that waits for a synchronous standby comes back when the server
+	 * goes, with no more than a warning: the standby, which may be the server
+	 * of tomorrow, knows nothing of what we are about to do (law L1).
+	 */
+	if (ProcDiePending)
+		CHECK_FOR_INTERRUPTS();
 }
 
 /* Takes the error that was caught, into a buffer; what is not ours to swallow is thrown on. */
