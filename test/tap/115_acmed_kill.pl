@@ -12,7 +12,7 @@ use Test::More;
 my $run = AcmedTest::start('acmed_kill');
 $run->hold;
 $run->order;
-$run->watch(seconds => 200, kill => 1);
+$run->watch(seconds => 200, disturb => \&AcmedTest::kill_worker);
 cmp_ok($run->{kills}, '>=', 15, 'the worker was killed often enough');
 $run->judge;
 unlike(CertmgrTest::slurp($run->{node}->logfile), qr/PANIC|TRAP:|terminated by signal (?!9)/, 'no process died of itself');

@@ -5,7 +5,7 @@ ZONE=example.test          the zone
 
 DIR/vars says where it listens. Control (plain HTTP): GET /table, GET /state, GET /ledger/NAME; POST /kill {"on": true}: from now on each CA
 holds its first request of each kind, once before it is carried out and once after; GET /held {"count", "age"}; POST /release forgets the held
-requests (their clients have been killed meanwhile); POST /set {"NAME": {...}} changes knobs. Ends on SIGTERM.
+requests (their clients have been killed meanwhile); {"on": true, "points": [["newOrder", "after"]]} holds there only; POST /set {"NAME": {...}} changes knobs. Ends on SIGTERM.
 """
 import asyncio
 import json
@@ -31,7 +31,7 @@ class App:
         self.zone = options.get("ZONE", "example.test")
         self.pki = certs.Pki()
         self.cas, self.views, self.origins = {}, {}, {}
-        self.killing, self.held = False, []
+        self.killing, self.points, self.held = False, None, []
         self.trapped = 0
 
     # ---- HTTP ----
@@ -95,10 +95,13 @@ class App:
 
     # ---- kills ----
 
+    def wants(self, ca, point):
+        return self.killing and point not in ca.struck_points and (self.points is None or point in self.points)
+
     async def hold(self, ca, kind, phase):
         """False: the client is gone, and nothing more is to be done."""
         point = (kind, phase)
-        if not self.killing or point in ca.struck_points:
+        if not self.wants(ca, point):
             return True
         ca.struck_points.add(point)
         future = asyncio.get_running_loop().create_future()
@@ -108,8 +111,8 @@ class App:
 
     async def hold_dns(self, scenarios, phase):
         """Held once for all of them that want it."""
-        wanting = [self.cas[name] for name in scenarios if ("update", phase) not in self.cas[name].struck_points]
-        if not self.killing or not wanting:
+        wanting = [self.cas[name] for name in scenarios if self.wants(self.cas[name], ("update", phase))]
+        if not wanting:
             return True
         for ca in wanting[1:]:
             ca.struck_points.add(("update", phase))
@@ -129,7 +132,9 @@ class App:
         elif path == "/held":
             answer = {"count": len(self.held), "age": time.time() - self.held[0][0] if self.held else 0, "points": [h[2:] for h in self.held]}
         elif path == "/kill":
-            self.killing = json.loads(request.body)["on"]
+            wish = json.loads(request.body)
+            self.killing = wish["on"]
+            self.points = {tuple(point) for point in wish["points"]} if "points" in wish else None
         elif path == "/release":
             held, self.held = self.held, []
             for entry in held:

@@ -166,14 +166,16 @@ class CA:
         kind, rest = self.kind_of(path)
         entry = {"method": request.method, "kind": kind, "path": path, "status": None, "at": round(time.time(), 3)}
         self.ledger.append(entry)
-        if not await self.app.hold(self, kind, "before"):
+        # The order that replaces another one is a point of its own.
+        point = "replacement" if kind == "newOrder" and "replaces" in self.wish_of(request) else kind
+        if not await self.app.hold(self, point, "before"):
             self.unanswered += 1
             return None
         fault = self.take_fault(kind, request)
         entry["fault"] = fault.get("do")
         response = self.serve(request, kind, rest, fault, entry)
         entry["status"] = response.status
-        if not await self.app.hold(self, kind, "after"):
+        if not await self.app.hold(self, point, "after"):
             self.unanswered += 1
             return None
         return response
@@ -566,7 +568,7 @@ class CA:
                 raise Problem("malformed", "only dns-01 can be answered here")
             authz.posted += 1
             if authz.challenge_status != "pending" and not self.scenario.get("repost"):
-                self.violation("challenge of %s posted although it is %s" % (authz.name, authz.challenge_status))
+                self.violation("challenge of %s posted although it is %s: %s %s" % (authz.name, authz.challenge_status, time.time(), [(e["kind"], e["at"], e.get("problem")) for e in self.ledger if e["path"].split("/")[1:2] == [str(authz.number)]]))
             elif authz.status == "pending":
                 authz.challenge_status = "processing"
                 authz.task = asyncio.ensure_future(self.validate(authz))

@@ -2,7 +2,8 @@
 #
 #   my $run = AcmedTest::start('name');         # cluster, BIND, acmed
 #   $run->order;                                # a CA, a DNS provider and subscribers each; issue
-#   $run->watch(seconds => 150);                # until every scenario has come to its outcome; kill => 1 after hold() kills the worker
+#   $run->watch(seconds => 150);                # until every scenario has come to its outcome; after hold() with disturb => sub {...}
+#                                               # what is done while requests are held: $run->kill_worker, crash, fail_over
 #   $run->judge;                                # one test a scenario
 #
 # Time is not waited for: whatever the worker puts off for more than a second is made due now (three times, some seconds apart, when it
@@ -16,6 +17,7 @@ use warnings FATAL => 'all';
 use CertmgrTest;
 use IPC::Run ();
 use JSON::PP;
+use List::Util qw(min);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -25,9 +27,9 @@ my $zone = 'example.test';
 
 sub start
 {
-	my ($name) = @_;
-	my $self = bless { kills => 0, seen => {}, judged => {} }, __PACKAGE__;
-	$self->{node} = CertmgrTest::cluster($name, conf => "certmgr.allowed_networks = '127.0.0.0/8, ::1/128'\ncertmgr.max_orders_in_flight = 1000\n");
+	my ($name, %o) = @_;
+	my $self = bless { kills => 0, seen => {}, judged => {}, nodes => [] }, __PACKAGE__;
+	$self->{node} = CertmgrTest::cluster($name, %o, conf => "certmgr.allowed_networks = '127.0.0.0/8, ::1/128'\ncertmgr.max_orders_in_flight = 1000\n");
 	$self->{dns} = CertmgrTest::bind();
 	$self->{acmed} = CertmgrTest::start_peer('acmed.sh', {}, "DNS_SERVER=$self->{dns}{DNS_SERVER}", "TSIG_KEY=$self->{dns}{TSIG_KEY}", "ZONE=$zone");
 	my $only = $ENV{CERTMGR_SCENARIOS} // '';
@@ -202,22 +204,78 @@ sub look
 	return;
 }
 
-# From now on acmed holds requests at the points where a kill is wanted.
-sub hold { my ($self) = @_; CertmgrTest::control($self->{acmed}, '/kill', { on => JSON::PP::true }); return; }
+# From now on acmed holds requests at the points where something is to happen to us: all, or these [kind, before|after].
+sub hold { my ($self, @points) = @_; CertmgrTest::control($self->{acmed}, '/kill', { on => JSON::PP::true, @points ? (points => \@points) : () }); return; }
 
-# One kill, when a request is held for a while: by then the other scenarios stand at a point of theirs as well.
-sub kill_worker
+# What is to happen, when a request is held for a while: by then the other scenarios stand at a point of theirs as well.
+sub disturb
 {
-	my ($self) = @_;
+	my ($self, $what) = @_;
 	my $held = CertmgrTest::control($self->{acmed}, '/held');
 	return 0 unless $held->{count} && $held->{age} > 0.4;
 	$self->{points}{"$_->[0] $_->[1] $_->[2]"} = 1 for @{ $held->{points} };
-	my ($pid) = eval { CertmgrTest::worker_pids($self->{node}, 'certmgr worker%') };
-	$self->{kills}++ if $pid && CertmgrTest::kill9($pid);
+	$self->{kills}++ if $what->($self);
 	CertmgrTest::control($self->{acmed}, '/release', {});
 	CertmgrTest::wait_for_server($self->{node}) or die 'the server does not come back';
 	return 1;
 }
+
+sub kill_worker
+{
+	my ($self) = @_;
+	my ($pid) = eval { CertmgrTest::worker_pids($self->{node}, 'certmgr worker%') };
+	return $pid && CertmgrTest::kill9($pid);
+}
+
+# The postmaster is gone from one moment to the next. Its children see that, and hold its shared memory until then.
+sub kill_postmaster
+{
+	my ($self) = @_;
+	my ($postmaster) = CertmgrTest::slurp($self->{node}->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+	my @all = ($postmaster, map { /(\d+)/ } split /\n/, `ps --ppid $postmaster -o pid=`);
+	$self->{node}->kill9;
+	CertmgrTest::wait_until(sub { !grep { kill 0, $_ } @all }, 30, 'processes are there after SIGKILL of the postmaster') or die 'the server does not go';
+	return;
+}
+
+sub crash
+{
+	my ($self) = @_;
+	$self->kill_postmaster;
+	$self->{node}->start;
+	return 1;
+}
+
+# A standby that has every transaction before its client hears of the commit: without that, a failover loses what was answered.
+sub add_standby
+{
+	my ($self) = @_;
+	my $primary = $self->{node};
+	my $n = ++$self->{standbys};
+	$primary->backup("b$n");
+	$self->{standby} = PostgreSQL::Test::Cluster->new("standby_$n");
+	$self->{standby}->init_from_backup($primary, "b$n", has_streaming => 1);
+	$self->{standby}->start;
+	$primary->safe_psql('postgres', q{ALTER SYSTEM SET synchronous_standby_names = '*'});
+	$primary->reload;
+	CertmgrTest::poll_until($primary, q{SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'}) or die 'the standby does not follow';
+	return;
+}
+
+# The primary is gone for good, its standby goes on; that gets a standby in its turn.
+sub fail_over
+{
+	my ($self) = @_;
+	push @{ $self->{nodes} }, $self->{node};
+	$self->kill_postmaster;
+	$self->{node} = delete $self->{standby};
+	$self->{node}->promote;
+	$self->add_standby;
+	return 1;
+}
+
+# The logs of all servers there were.
+sub logs { my ($self) = @_; return join '', map { CertmgrTest::slurp($_->logfile) } @{ $self->{nodes} }, $self->{node}; }
 
 sub watch
 {
@@ -226,7 +284,7 @@ sub watch
 	my $begin = time;
 	while (time < $end)
 	{
-		if ($o{kill} && $self->kill_worker) { next; }
+		next if $o{disturb} && $self->disturb($o{disturb});
 		$self->psql($hurry_sql);
 		$self->look;
 		last if keys %{ $self->{judged} } == @{ $self->{rows} };
@@ -283,7 +341,9 @@ sub request_problems
 	my $requests = $ca->{requests} - $asked_early;
 	# Each process asks for the directory and, for each order, for a nonce and often for what its predecessor was told and could not write down;
 	# what was not answered is asked again, and needs a nonce more.
-	my $most = $row->{budget} + int($kills * (1 + 1.5 * @{ $row->{names} } + ($row->{each_process} // 0))) + 2 * $ca->{unanswered};
+	my $each = 1 + ($row->{each_process} // 0);
+	$each += 0.5 + min(8, scalar @$_) for @{ $row->{names} };
+	my $most = $row->{budget} + int($kills * $each) + 2 * $ca->{unanswered};
 	my $least = $row->{budget} - $row->{wobble};
 	my @out;
 	$self->{used}{ $row->{name} } = "$requests of $most requests" . ($asked_early ? ", $asked_early more while it lasted" : '');
