@@ -32,7 +32,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 		cm_sockaddr_format(&address->addr, http->denied, sizeof(http->denied));
 		return CURL_SOCKET_BAD;
 	}
-	fd = cm_socket_open(http->loop, address->family, address->socktype, &st);
+	fd = cm_socket_lend(http->loop, address->family, address->socktype, &st);
 	if (fd < 0)
 	{
 		http->no_fd = st.code == CM_LIMIT;
@@ -45,7 +45,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 static int
 close_socket(void *arg, curl_socket_t fd)
 {
-	cm_socket_close(arg, fd);
+	cm_socket_take_back(arg, fd);
 	return 0;
 }
 

@@ -41,6 +41,9 @@ extern void cm_watch_remove(CmWatch *watch);	/* before the descriptor is closed;
 /* A socket of the host's budget, non-blocking and close-on-exec; -1 and st on failure. */
 extern int	cm_socket_open(CmLoop *loop, int family, int type, CmStatus *st);
 extern void cm_socket_close(CmLoop *loop, int fd);
+/* The same for sockets that somebody else has, who may close them without a word: the loop looks for those when it lends the next one, and at its end. */
+extern int	cm_socket_lend(CmLoop *loop, int family, int type, CmStatus *st);
+extern void cm_socket_take_back(CmLoop *loop, int fd);
 extern bool cm_loop_acquire_fd(CmLoop *loop);
 extern void cm_loop_release_fd(CmLoop *loop);
 /*

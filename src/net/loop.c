@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,7 +71,17 @@ struct CmLoop
 	bool		fd_freed;		/* and it fires at once */
 	void	   *http;
 	void		(*http_destroy) (void *http);
+	struct Lent *lent;			/* sockets that libcurl has */
+	size_t		nlent;
+	size_t		lent_cap;
 };
+
+/* A number may be another file's by now; its inode tells. */
+typedef struct Lent
+{
+	int			fd;
+	ino_t		inode;
+} Lent;
 
 int64_t
 cm_monotonic_ms(void)
@@ -204,6 +215,81 @@ cm_socket_close(CmLoop *loop, int fd)
 		return;
 	close(fd);
 	cm_loop_release_fd(loop);
+}
+
+/* ---- sockets lent to libcurl ---- */
+
+static bool
+is_open(const Lent *lent)
+{
+	struct stat at;
+
+	return fstat(lent->fd, &at) == 0 && S_ISSOCK(at.st_mode) && at.st_ino == lent->inode;
+}
+
+/* libcurl 7.88 to 8.2 closes a socket that was never connected without calling back: the host's budget would shrink by each. */
+static void
+reckon_lent(CmLoop *loop)
+{
+	size_t		kept = 0;
+
+	for (size_t i = 0; i < loop->nlent; i++)
+	{
+		if (is_open(&loop->lent[i]))
+			loop->lent[kept++] = loop->lent[i];
+		else
+			cm_loop_release_fd(loop);
+	}
+	loop->nlent = kept;
+}
+
+static bool
+note_lent(CmLoop *loop, int fd, CmStatus *st)
+{
+	struct stat at;
+
+	if (loop->nlent == loop->lent_cap)
+	{
+		size_t		cap = loop->lent_cap == 0 ? 16 : 2 * loop->lent_cap;
+		Lent	   *lent = realloc(loop->lent, cap * sizeof(Lent));
+
+		if (lent == NULL)
+			return cm_fail(st, CM_MEMORY, "out of memory");
+		loop->lent = lent;
+		loop->lent_cap = cap;
+	}
+	if (fstat(fd, &at) != 0)
+		return cm_fail(st, CM_LIMIT, "could not look at a socket: %s", strerror(errno));
+	loop->lent[loop->nlent++] = (Lent) {fd, at.st_ino};
+	return true;
+}
+
+int
+cm_socket_lend(CmLoop *loop, int family, int type, CmStatus *st)
+{
+	int			fd;
+
+	reckon_lent(loop);
+	fd = cm_socket_open(loop, family, type, st);
+	if (fd >= 0 && !note_lent(loop, fd, st))
+	{
+		cm_socket_close(loop, fd);
+		return -1;
+	}
+	return fd;
+}
+
+void
+cm_socket_take_back(CmLoop *loop, int fd)
+{
+	for (size_t i = 0; i < loop->nlent; i++)
+	{
+		if (loop->lent[i].fd != fd)
+			continue;
+		loop->lent[i] = loop->lent[--loop->nlent];
+		break;
+	}
+	cm_socket_close(loop, fd);
 }
 
 /* ---- operations ---- */
@@ -493,6 +579,8 @@ cm_loop_destroy(CmLoop *loop)
 		loop->ops->drop(loop->ops);
 	if (loop->http != NULL)
 		loop->http_destroy(loop->http);
+	reckon_lent(loop);
+	free(loop->lent);
 	while (loop->watches != NULL)
 		cm_watch_remove(loop->watches);
 	while (loop->ntimers > 0)

@@ -937,6 +937,47 @@ test_hanging_server(void **state)
 	assert_int_equal(in_queue, MANY - 32);
 }
 
+/* A server whose queue is full: connections to it are never made. libcurl 7.88 closes theirs without calling back. */
+static void
+test_never_connected(void **state)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t	len = sizeof(addr);
+	int			queue[4];
+	int			server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CmHttpRequest request = request_for("/ok");
+	char		url[64];
+	Got			got;
+
+	(void) state;
+	assert_int_equal(bind(server, (struct sockaddr *) &addr, sizeof(addr)), 0);
+	assert_int_equal(listen(server, 0), 0);
+	assert_int_equal(getsockname(server, (struct sockaddr *) &addr, &len), 0);
+	for (int i = 0; i < 4; i++)
+	{
+		queue[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void) connect(queue[i], (struct sockaddr *) &addr, sizeof(addr));
+	}
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/", ntohs(addr.sin_port));
+	request.url = url;
+	request.timeout_ms = 300;
+	for (int i = 0; i < 3; i++)
+	{
+		perform(&request, &got);
+		assert_int_equal(got.response.status.code, CM_NETWORK);
+		got_free(&got);
+	}
+	request = request_for("/ok");
+	perform(&request, &got);
+	assert_reason(got, CM_OK, "");
+	got_free(&got);
+	/* The loop's own, and the connection that is kept. */
+	assert_int_equal(fds, 2);
+	for (int i = 0; i < 4; i++)
+		close(queue[i]);
+	close(server);
+}
+
 static CmHttp *handles[3];
 static Got	chained;
 
@@ -1083,6 +1124,7 @@ main(void)
 		with_loop(test_bad_arguments),
 		with_loop(test_many),
 		with_loop(test_hanging_server),
+		with_loop(test_never_connected),
 		with_loop(test_reentrancy),
 		with_loop(test_tls),
 		with_loop(test_signal_mask),
