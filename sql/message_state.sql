@@ -74,8 +74,8 @@ ALTER TABLE certmgr.certificate_body ADD COLUMN later integer;
 SELECT certmgr.issue('state') > 0;
 COMMIT;
 BEGIN;
-ALTER TABLE certmgr.certificate_body RENAME TO body_of_certificate;
 SELECT certmgr.issue('state') > 0;
+ALTER TABLE certmgr.certificate_body RENAME TO body_of_certificate;
 COMMIT;
 
 -- a trigger's function that is none's
