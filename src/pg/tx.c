@@ -83,6 +83,12 @@ take_error(MemoryContext context, char *message, size_t size)
 		PG_RE_THROW();
 	FlushErrorState();
 	snprintf(message, size, "%s%s%s", error->message ? error->message : "unknown error", error->detail ? ": " : "", error->detail ? error->detail : "");
+	/* A detail may have lines; where this goes it is one. */
+	for (char *c = message; *c != '\0'; c++)
+	{
+		if (*c == '\n')
+			*c = ' ';
+	}
 	FreeErrorData(error);
 	MemoryContextSwitchTo(old);
 }
