@@ -99,7 +99,7 @@ def same_nonce(ca, kind):
 
 
 add("n03", "the same nonce in two answers", nonce=same_nonce, extra=7, told={"badNonce": (5, 8)})
-add("n04", "a nonce on HEAD newNonce only", nonce="head", extra=7)
+add("n04", "a nonce on HEAD newNonce only", nonce="head", extra=7, each_process=2)
 add("n05", "HTML and status 500 for a stale nonce", faults=each("newOrder|finalize", do="answer", status=500, nonce="no",
                                                                   text="<html><body><h1>HTTP Status 500</h1></body></html>"), extra=1)
 add("n06", "badNonce at the download", faults=[{"on": "cert", "times": 3, "do": "answer", "problem": BAD_NONCE}])

@@ -95,8 +95,14 @@ my $state_sql = q{
 		 -- What the CA signed and we refused is in the inventory as well, without an order.
 		 WHERE a.type = 'acme' AND o.id IS NOT NULL ORDER BY c.id) r};
 
-# What was put off for more than a second is due now; scenarios that were judged are left alone but for their cleanup.
+# What was put off for more than a second is due now; scenarios that were judged are left alone but for their cleanup. A transaction each,
+# and nobody is waited for: the worker takes its locks in another order.
 my $hurry_sql = q{
+	WITH open AS (SELECT b.ca_id, extract(epoch FROM b.open_until - clock_timestamp()) AS delay, b.reason FROM certmgr.acme_breaker b WHERE b.open_until > clock_timestamp() FOR UPDATE SKIP LOCKED),
+	log AS (INSERT INTO public.hurried (ca, kind, target_id, delay, said) SELECT a.name, 'breaker', a.id, open.delay, open.reason FROM open JOIN certmgr.ca a ON a.id = open.ca_id)
+	UPDATE certmgr.acme_breaker b SET open_until = clock_timestamp() FROM open WHERE open.ca_id = b.ca_id;
+	WITH parked AS (SELECT s.ca_id, s.scope, s.key FROM certmgr.acme_limit_state s WHERE s.parked_until > clock_timestamp() FOR UPDATE SKIP LOCKED)
+	UPDATE certmgr.acme_limit_state s SET parked_until = NULL FROM parked p WHERE (s.ca_id, s.scope, s.key) = (p.ca_id, p.scope, p.key);
 	WITH late AS (
 		SELECT j.id, j.kind, j.target_id, j.last_error, a.name, extract(epoch FROM j.due_at - clock_timestamp()) AS delay
 		  FROM certmgr_private.job j
@@ -107,12 +113,8 @@ my $hurry_sql = q{
 		 WHERE j.due_at > clock_timestamp() + interval '1.2 s' AND j.lease_until IS NULL
 		   AND (j.kind <> 'acme_renewal_info' OR (SELECT count(*) FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id) < 3
 				AND NOT EXISTS (SELECT FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id AND h.at > clock_timestamp() - interval '2.5 s'))
-		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name))),
-	open AS (SELECT b.ca_id, extract(epoch FROM b.open_until - clock_timestamp()) AS delay, b.reason FROM certmgr.acme_breaker b WHERE b.open_until > clock_timestamp()),
-	pause AS (UPDATE certmgr.acme_breaker b SET open_until = clock_timestamp() FROM open WHERE open.ca_id = b.ca_id),
-	park AS (UPDATE certmgr.acme_limit_state SET parked_until = NULL WHERE parked_until > clock_timestamp()),
-	log AS (INSERT INTO public.hurried (ca, kind, target_id, delay, said) SELECT name, kind, target_id, delay, last_error FROM late
-			UNION ALL SELECT a.name, 'breaker', a.id, open.delay, open.reason FROM open JOIN certmgr.ca a ON a.id = open.ca_id)
+		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name)) FOR UPDATE OF j SKIP LOCKED),
+	log AS (INSERT INTO public.hurried (ca, kind, target_id, delay, said) SELECT name, kind, target_id, delay, last_error FROM late)
 	UPDATE certmgr_private.job j SET due_at = clock_timestamp() FROM late WHERE late.id = j.id;
 	SELECT certmgr_private.wake();};
 
@@ -196,7 +198,9 @@ sub look
 		}
 		$self->{certs}{$name} = $mine;
 		next if $self->{judged}{$name} || !$self->arrived($row, $mine, $state->{$name});
-		$self->{judged}{$name} = { kills => $self->{kills}, state => $state->{$name}, certs => $mine };
+		# Who never gets through asks again whenever we say that it is time: those requests are ours.
+		my $ours = ref $row->{outcome} || $row->{outcome} =~ /waiting|needs_human/ ? $self->psql("SELECT count(*) FROM public.hurried WHERE ca = '$name' AND kind IN ('acme_order', 'acme_account')") // 0 : 0;
+		$self->{judged}{$name} = { kills => $self->{kills}, state => $state->{$name}, certs => $mine, ours => $ours };
 		my $cancel = join '', map { "SELECT certmgr.cancel($_->{id});" } grep { $_->{state} eq 'pending' } @$mine;
 		$self->psql("INSERT INTO public.judged VALUES ('$name');$cancel") // delete $self->{judged}{$name};
 	}
@@ -343,7 +347,7 @@ sub request_problems
 	# what was not answered is asked again, and needs a nonce more.
 	my $each = 1 + ($row->{each_process} // 0);
 	$each += 0.5 + min(8, scalar @$_) for @{ $row->{names} };
-	my $most = $row->{budget} + int($kills * $each) + 2 * $ca->{unanswered};
+	my $most = $row->{budget} + int($kills * $each) + 2 * $ca->{unanswered} + ($self->{judged}{ $row->{name} }{ours} // 0);
 	my $least = $row->{budget} - $row->{wobble};
 	my @out;
 	$self->{used}{ $row->{name} } = "$requests of $most requests" . ($asked_early ? ", $asked_early more while it lasted" : '');
