@@ -297,10 +297,14 @@ def expected(t, r):
         if not set(narrowed) <= set(sans):
             return None
         sans = narrowed
+    key = csr.get('key') or r['key'] or (t['key_algorithms'] or ['EC-P256'])[0]
+    if (r['usages'] is None or r['csr']) and not key.startswith('RSA'):
+        # What such a key cannot do is not certified, whoever asks; the template may then find that too little is left.
+        usages -= {'keyEncipherment', 'dataEncipherment'} | (set() if key.startswith('EC') else {'keyAgreement'})
     if csr.get('ca') or usages & {'keyCertSign', 'cRLSign'}:
         return None
     out = {'subject': subject, 'sans': sans, 'ku': {u for u in usages if u not in EKU}, 'eku': {EKU[u] for u in usages if u in EKU},
-           'key': csr.get('key') or r['key'] or (t['key_algorithms'] or ['EC-P256'])[0], 'lifetime': r['lifetime'] or t['lifetime'], 'extensions': {}}
+           'key': key, 'lifetime': r['lifetime'] or t['lifetime'], 'extensions': {}}
     for oid, value in csr.get('extensions', {}).items():
         rule = t['extensions'].get(oid)
         if rule is None or 'value' in rule:
