@@ -9,6 +9,7 @@
 
 #include "crypto/pkcs.h"
 #include "lifecycle/ca.h"
+#include "lifecycle/import.h"
 #include "lifecycle/master_key.h"
 #include "miscadmin.h"
 #include "pg/error.h"
@@ -29,24 +30,12 @@
 static int64
 seal_key(const CmCaImport *import, const CmCertificate *cert)
 {
-	CmOwn	   *own = cm_own_key();
-	CmBuf	   *spki = cm_own_buf(0);
-	CmStatus	st = CM_STATUS_INIT;
-	CmKey	   *key = NULL;
+	CmOwn	   *own;
 	int64		id;
 
 	cm_master_key_require();
-	if (!cm_key_from_encrypted_pem(cm_slice(import->private_key, strlen(import->private_key)), import->password, &key, &st))
-		cm_throw(&st, NULL);
-	own->object = key;
-	if (!cm_key_spki(key, spki, &st))
-		cm_throw(&st, NULL);
-	if (!cm_slice_equal(cm_slice(spki->data, spki->len), cert->spki))
-		ereport(ERROR,
-				(errcode(CM_ERRCODE_MISMATCH),
-				 errmsg("private key does not belong to the certificate"),
-				 errdetail("The certificate certifies another public key.")));
-	id = cm_store_key_put(key);
+	own = cm_import_open_key(import->private_key, import->password, cert);
+	id = cm_store_key_put((const CmKey *) own->object);
 	cm_own_release(own);
 	if (import->as.signature_algorithm != NULL)
 		cm_store_key_set_sign_alg(id, import->as.signature_algorithm);

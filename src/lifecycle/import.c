@@ -57,15 +57,15 @@ find_issuer(const CmCertificate *cert, CmCertificateNew *row)
 	}
 }
 
-static CmOwn *
-open_key(const CmImport *import, const CmCertificate *cert)
+CmOwn *
+cm_import_open_key(const char *private_key, const char *password, const CmCertificate *cert)
 {
 	CmOwn	   *own = cm_own_key();
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf	   *spki = cm_own_buf(0);
 	CmKey	   *key = NULL;
 
-	if (!cm_key_from_encrypted_pem(cm_slice(import->private_key, strlen(import->private_key)), import->password, &key, &st))
+	if (!cm_key_from_encrypted_pem(cm_slice(private_key, strlen(private_key)), password, &key, &st))
 		cm_throw(&st, NULL);
 	own->object = key;
 	if (!cm_key_spki(key, spki, &st))
@@ -196,7 +196,7 @@ cm_import_certificate(const CmImport *import)
 	if (!cm_chain_order(cm_slice(ders->data, ders->len), leaf.spki, ordered, &leaf_len, &st))
 		cm_throw(&st, NULL);
 	if (import->private_key != NULL)
-		key = open_key(import, &leaf);
+		key = cm_import_open_key(import->private_key, import->password, &leaf);
 	id = put(cm_slice(ordered->data, leaf_len), cm_slice(ordered->data + leaf_len, ordered->len - leaf_len), key,
 			 import->subscriber != NULL ? cm_subscriber_get(import->subscriber) : NULL, import->actor);
 	if (key != NULL)

@@ -5,6 +5,8 @@
 #define CM_LIFECYCLE_IMPORT_H
 
 #include "base/der.h"
+#include "pg/own.h"
+#include "x509/certificate.h"
 
 typedef struct CmImport
 {
@@ -16,6 +18,8 @@ typedef struct CmImport
 	const char *actor;
 } CmImport;
 
+/* The private key (PEM; password or NULL) of a certificate, which must certify its public half. Throws. */
+extern CmOwn *cm_import_open_key(const char *private_key, const char *password, const CmCertificate *cert);
 /* One certificate with its key and chain. Returns its id; that of the one that is there already when it is the same. Throws. */
 extern int64 cm_import_certificate(const CmImport *import);
 /* Every certificate of a bundle, each for itself: ids in its order. */
