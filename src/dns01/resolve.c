@@ -1,6 +1,8 @@
 /*
  * resolve.c - asking resolvers: those of a config ("resolvers") or of this
- * machine, one after the other until one does its work.
+ * machine, one after the other until one does its work. A burst of orders asks
+ * the same of the domains above its names: what is being asked already is not
+ * asked again, its answer goes to all. Nothing is kept once it was answered.
  *
  * Runs in the database worker and in CALL certmgr.work(); locks nothing. What
  * may fail: all resolvers; then the last answer says why.
@@ -13,17 +15,27 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
-struct CmDns01Lookup
+/* Who waits for the answer of a lookup. */
+typedef struct Waiter
+{
+	struct Waiter *next;
+	CmDnsDone	done;
+	void	   *arg;
+} Waiter;
+
+typedef struct Lookup
 {
 	CmOp		op;
-	CmLoop	   *loop;
+	struct Lookup *next;		/* of all that are under way */
 	CmDns01Resolvers resolvers;
 	int			resolver;		/* the one that is asked */
 	char		name[256];
 	char		type[8];
-	CmDnsDone	done;
-	void	   *arg;
-};
+	Waiter	   *waiters;
+} Lookup;
+
+/* Of all loops of this process, which are one or, in tests, a few. */
+static Lookup *lookups;
 
 /* The "nameserver" lines of resolv.conf(5). Without any the C library asks this machine, and so do we. */
 static void
@@ -78,20 +90,41 @@ cm_dns01_resolver_failed(const CmDnsAnswer *answer)
 }
 
 static void
+unlink_lookup(Lookup *lookup)
+{
+	Lookup	  **at = &lookups;
+
+	while (*at != NULL && *at != lookup)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = lookup->next;
+	cm_op_end(&lookup->op);
+}
+
+/* The end of the loop: whoever waits ends with it as well. */
+static void
 drop(CmOp *op)
 {
-	cm_op_end(op);
-	free(op);
+	Lookup	   *lookup = (Lookup *) op;
+	Waiter	   *waiter;
+
+	unlink_lookup(lookup);
+	while ((waiter = lookup->waiters) != NULL)
+	{
+		lookup->waiters = waiter->next;
+		free(waiter);
+	}
+	free(lookup);
 }
 
 static void on_answer(CmDnsAnswer *answer, void *arg);
 
 static bool
-ask(CmDns01Lookup *lookup, CmStatus *st)
+ask(Lookup *lookup, CmStatus *st)
 {
 	for (; lookup->resolver < lookup->resolvers.count; lookup->resolver++)
 	{
-		if (cm_dns01_resolver_query(lookup->loop, &lookup->resolvers, lookup->resolver, lookup->name, lookup->type, on_answer, lookup, st) != NULL)
+		if (cm_dns01_resolver_query(lookup->op.loop, &lookup->resolvers, lookup->resolver, lookup->name, lookup->type, on_answer, lookup, st) != NULL)
 			return true;
 	}
 	return false;
@@ -100,7 +133,8 @@ ask(CmDns01Lookup *lookup, CmStatus *st)
 static void
 on_answer(CmDnsAnswer *answer, void *arg)
 {
-	CmDns01Lookup *lookup = arg;
+	Lookup	   *lookup = arg;
+	Waiter	   *waiter;
 	CmStatus	st;
 
 	if (cm_dns01_resolver_failed(answer) && lookup->resolver + 1 < lookup->resolvers.count)
@@ -109,32 +143,89 @@ on_answer(CmDnsAnswer *answer, void *arg)
 		if (ask(lookup, &st))
 			return;
 	}
-	cm_op_end(&lookup->op);
-	lookup->done(answer, lookup->arg);
+	/* Out of the list first: what a waiter asks now, it asks anew. */
+	unlink_lookup(lookup);
+	while ((waiter = lookup->waiters) != NULL)
+	{
+		lookup->waiters = waiter->next;
+		waiter->done(answer, waiter->arg);
+		free(waiter);
+	}
 	free(lookup);
+}
+
+static bool
+same_resolvers(const CmDns01Resolvers *a, const CmDns01Resolvers *b)
+{
+	int			i;
+
+	if (a->system != b->system || a->count != b->count)
+		return false;
+	for (i = 0; i < a->count; i++)
+	{
+		if (a->list[i].len != b->list[i].len || memcmp(&a->list[i].addr, &b->list[i].addr, a->list[i].len) != 0)
+			return false;
+	}
+	return true;
+}
+
+static Lookup *
+find(const CmLoop *loop, const CmDns01Resolvers *resolvers, const char *name, const char *type)
+{
+	Lookup	   *lookup = lookups;
+
+	while (lookup != NULL &&
+		   (lookup->op.loop != loop || strcmp(lookup->name, name) != 0 || strcmp(lookup->type, type) != 0 ||
+			!same_resolvers(&lookup->resolvers, resolvers)))
+		lookup = lookup->next;
+	return lookup;
+}
+
+/* A lookup that is asked, without a waiter yet. NULL: no resolver could be asked. */
+static Lookup *
+begin(CmLoop *loop, const CmDns01Resolvers *resolvers, const char *name, const char *type, CmStatus *st)
+{
+	Lookup	   *lookup = calloc(1, sizeof(Lookup));
+
+	if (lookup == NULL)
+	{
+		cm_fail(st, CM_MEMORY, "out of memory");
+		return NULL;
+	}
+	lookup->resolvers = *resolvers;
+	snprintf(lookup->name, sizeof(lookup->name), "%s", name);
+	snprintf(lookup->type, sizeof(lookup->type), "%s", type);
+	cm_op_begin(&lookup->op, loop, drop);
+	lookup->next = lookups;
+	lookups = lookup;
+	if (ask(lookup, st))
+		return lookup;
+	unlink_lookup(lookup);
+	free(lookup);
+	return NULL;
 }
 
 bool
 cm_dns01_lookup(CmLoop *loop, const CmDns01Resolvers *resolvers, const char *name, const char *type, CmDnsDone done, void *arg, CmStatus *st)
 {
-	CmDns01Lookup *lookup = calloc(1, sizeof(CmDns01Lookup));
-	CmStatus	why;
+	Lookup	   *lookup = find(loop, resolvers, name, type);
+	Waiter	   *waiter = malloc(sizeof(Waiter));
+	CmStatus	why = CM_STATUS_INIT;
 
-	if (lookup == NULL)
+	if (waiter == NULL)
 		return cm_fail(st, CM_MEMORY, "out of memory");
-	lookup->loop = loop;
-	lookup->resolvers = *resolvers;
-	snprintf(lookup->name, sizeof(lookup->name), "%s", name);
-	snprintf(lookup->type, sizeof(lookup->type), "%s", type);
-	lookup->done = done;
-	lookup->arg = arg;
-	if (!ask(lookup, &why))
+	if (lookup == NULL)
+		lookup = begin(loop, resolvers, name, type, &why);
+	if (lookup == NULL)
 	{
 		if (st != NULL)
 			*st = why;
-		free(lookup);
+		free(waiter);
 		return false;
 	}
-	cm_op_begin(&lookup->op, loop, drop);
+	waiter->next = lookup->waiters;
+	waiter->done = done;
+	waiter->arg = arg;
+	lookup->waiters = waiter;
 	return true;
 }

@@ -32,8 +32,11 @@ extern CmDns *cm_dns01_resolver_query(CmLoop *loop, const CmDns01Resolvers *reso
 /* Did this resolver not do its work, so that another one may? */
 extern bool cm_dns01_resolver_failed(const CmDnsAnswer *answer);
 
-/* One question to all of them in turn, until one does its work. The last answer goes to done, from the loop. False: none could be asked. */
-typedef struct CmDns01Lookup CmDns01Lookup;
+/*
+ * One question to all of them in turn, until one does its work. The last
+ * answer goes to done, from the loop; it is shared with others who asked the
+ * same meanwhile. False: none could be asked.
+ */
 extern bool cm_dns01_lookup(CmLoop *loop, const CmDns01Resolvers *resolvers, const char *name, const char *type, CmDnsDone done, void *arg,
 							CmStatus *st);
 

@@ -1040,6 +1040,65 @@ test_caa_climbs(void **state)
 	assert_result(ask_caa(resolver, dead_port, "www.example.test"), CM_NETWORK, "could not look up CAA", "");
 }
 
+/* Answers "no such name" to what came to the silent server, once each; repeated datagrams are passed over. How many questions that were. */
+static int
+refuse_all(void)
+{
+	static uint8_t last[2];
+	struct sockaddr_storage from;
+	socklen_t	len = sizeof(from);
+	uint8_t		m[600];
+	ssize_t		n;
+	int			questions = 0;
+
+	while ((n = recvfrom(silent, m, sizeof(m), MSG_DONTWAIT, (struct sockaddr *) &from, &len)) > 12)
+	{
+		if (memcmp(last, m, 2) != 0)
+			questions++;
+		memcpy(last, m, 2);
+		m[2] |= 0x80;			/* QR */
+		m[3] = 3;				/* NXDOMAIN */
+		assert_int_equal(sendto(silent, m, (size_t) n, 0, (struct sockaddr *) &from, len), n);
+		len = sizeof(from);
+	}
+	return questions;
+}
+
+/* Names of one domain whose records are looked for at one time: each asks for its own, for those above only one asks. */
+static void
+test_caa_shared(void **state)
+{
+	enum {NAMES = 20};
+	CmJson	   *config = json(config_text("{'resolvers':'127.0.0.1:%d'}", silent_port));
+	CmDns01Caa	caa = {{"ca.example"}, 1, "https://ca.example/a/1", "dns-01", false};
+	Got			got[NAMES] = {{0}};
+	char		name[64];
+	int			questions = 0;
+	int			records;
+	int			i;
+
+	(void) state;
+	(void) silent_messages(&records);
+	for (i = 0; i < NAMES; i++)
+	{
+		snprintf(name, sizeof(name), "n%d.shared.test", i);
+		assert_true(cm_dns01_caa(loop, config, name, &caa, on_result, &got[i], NULL));
+	}
+	while (cm_loop_active(loop) > 0)
+	{
+		turn();
+		questions += refuse_all();
+	}
+	for (i = 0; i < NAMES; i++)
+	{
+		assert_true(got[i].done);
+		assert_int_equal(got[i].result.status.code, CM_OK);
+	}
+	/* A name each, their domain and the top once or, when answers came between, a few times. */
+	assert_in_range(questions, NAMES + 2, NAMES + 8);
+	cm_json_free(config);
+}
+
 /* NS and addresses by the resolvers. The servers found are asked at port 53, which named has when the test may. */
 static void
 test_visible_by_resolver(void **state)
@@ -1093,6 +1152,9 @@ test_destroy(void **state)
 	assert_true(provider->find_zone(&call, NULL));
 	assert_true(cm_dns01_visible(other, names, "example.test", NAME, "v", not_called, NULL, NULL));
 	assert_true(cm_dns01_visible(other, resolver, "example.test", NAME, "v", not_called, NULL, NULL));
+	/* Two that wait for one answer. */
+	assert_true(cm_dns01_delegation(other, resolver, NAME, not_called, NULL, NULL));
+	assert_true(cm_dns01_delegation(other, resolver, NAME, not_called, NULL, NULL));
 	assert_true(cm_loop_active(other) >= 5);
 	cm_loop_destroy(other);
 	cm_json_free(silent_server);
@@ -1120,6 +1182,7 @@ main(void)
 		cmocka_unit_test(test_persist),
 		cmocka_unit_test(test_caa),
 		cmocka_unit_test(test_caa_climbs),
+		cmocka_unit_test(test_caa_shared),
 		cmocka_unit_test(test_visible_by_resolver),
 		cmocka_unit_test(test_destroy),
 	};
