@@ -51,6 +51,12 @@ cm_slice(const void *data, size_t len)
 	return s;
 }
 
+static inline CmSlice
+cm_buf_slice(const CmBuf *buf)
+{
+	return cm_slice(buf->data, buf->len);
+}
+
 extern bool cm_slice_equal(CmSlice a, CmSlice b);
 
 /* Reads the next value of *rest and moves *rest behind it. False at the end, or when the bytes are not DER (tag numbers above 30 are refused). */

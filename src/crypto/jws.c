@@ -101,12 +101,6 @@ put_bytes(CmBuf *out, const char *name, CmSlice bytes)
 	cm_buf_append_byte(out, '"');
 }
 
-static CmSlice
-slice_of(const CmBuf *buf)
-{
-	return cm_slice(buf->data, buf->len);
-}
-
 /* RFC 7638 3.2, RFC 8037 2: the required members only, in the order of their names. */
 bool
 cm_jwk(const CmKey *key, CmBuf *out, CmStatus *st)
@@ -126,17 +120,17 @@ cm_jwk(const CmKey *key, CmBuf *out, CmStatus *st)
 		cm_buf_append_byte(out, '{');
 		if (alg->curve == NULL)
 		{
-			put_bytes(out, "e", slice_of(&second));
+			put_bytes(out, "e", cm_buf_slice(&second));
 			put_member(out, "kty", "RSA");
-			put_bytes(out, "n", slice_of(&first));
+			put_bytes(out, "n", cm_buf_slice(&first));
 		}
 		else
 		{
 			put_member(out, "crv", alg->curve);
 			put_member(out, "kty", alg->scalar != 0 ? "EC" : "OKP");
-			put_bytes(out, "x", slice_of(&first));
+			put_bytes(out, "x", cm_buf_slice(&first));
 			if (alg->scalar != 0)
-				put_bytes(out, "y", slice_of(&second));
+				put_bytes(out, "y", cm_buf_slice(&second));
 		}
 		cm_buf_append_byte(out, '}');
 		ok = !out->failed || out_of_memory(st);
@@ -155,7 +149,7 @@ cm_jwk_thumbprint(const CmKey *key, CmBuf *out, CmStatus *st)
 
 	cm_buf_init(&jwk, 0);
 	ok = cm_jwk(key, &jwk, st);
-	if (ok && !cm_sha256(slice_of(&jwk), digest))
+	if (ok && !cm_sha256(cm_buf_slice(&jwk), digest))
 		ok = cm_fail(st, CM_CRYPTO, "could not hash the key");
 	cm_buf_free(&jwk);
 	if (ok && !cm_base64url_encode(out, digest, sizeof(digest)))
@@ -190,7 +184,7 @@ take_scalar(CmSlice *rest, size_t width, uint8_t *dst)
 static bool
 raw_signature(const CmBuf *der, size_t width, uint8_t raw[2 * SCALAR_MAX])
 {
-	CmSlice		rest = slice_of(der);
+	CmSlice		rest = cm_buf_slice(der);
 	CmDer		seq;
 
 	if (!cm_der_expect(&rest, CM_DER_SEQUENCE, &seq) || rest.len > 0)
@@ -291,10 +285,10 @@ cm_jws_sign(const CmKey *key, const char *kid, const char *nonce, const char *ur
 	cm_buf_init(&signature, 0);
 	ok = write_header(key, alg, kid, nonce, url, &header, st) &&
 		write_input(&header, body, &input, st) &&
-		put_signature(key, alg, slice_of(&input), &signature, st);
+		put_signature(key, alg, cm_buf_slice(&input), &signature, st);
 	if (ok && signature.failed)
 		ok = out_of_memory(st);
-	ok = ok && write_flat(slice_of(&input), slice_of(&signature), out, st);
+	ok = ok && write_flat(cm_buf_slice(&input), cm_buf_slice(&signature), out, st);
 	cm_buf_free(&header);
 	cm_buf_free(&input);
 	cm_buf_free(&signature);
@@ -354,12 +348,12 @@ cm_jws_eab(const CmKey *account, const char *alg_name, const char *kid, CmSlice 
 	put_member(&header, "url", url);
 	cm_buf_append_byte(&header, '}');
 
-	ok = cm_jwk(account, &jwk, st) && write_input(&header, slice_of(&jwk), &input, st);
-	if (ok && !cm_hmac(alg->digest, mac_key, slice_of(&input), mac, &mac_len))
+	ok = cm_jwk(account, &jwk, st) && write_input(&header, cm_buf_slice(&jwk), &input, st);
+	if (ok && !cm_hmac(alg->digest, mac_key, cm_buf_slice(&input), mac, &mac_len))
 		ok = cm_fail(st, CM_CRYPTO, "could not compute the MAC of the external account binding");
 	if (ok && !cm_base64url_encode(&signature, mac, mac_len))
 		ok = out_of_memory(st);
-	ok = ok && write_flat(slice_of(&input), slice_of(&signature), out, st);
+	ok = ok && write_flat(cm_buf_slice(&input), cm_buf_slice(&signature), out, st);
 	cm_buf_free(&header);
 	cm_buf_free(&jwk);
 	cm_buf_free(&input);

@@ -24,12 +24,6 @@
 
 #define LIFETIME_DEFAULT_DAYS 90
 
-static CmSlice
-slice_of(const CmBuf *buf)
-{
-	return cm_slice(buf->data, buf->len);
-}
-
 void
 cm_want_template(CmWanted *w, const CmTemplateEntry *t)
 {
@@ -146,7 +140,7 @@ completed(const CmWanted *w, CmSlice subject)
 	out = cm_own_buf(0);
 	if (!cm_template_complete_subject(&w->template->rules, subject, out, &st))
 		cm_throw(&st, NULL);
-	return slice_of(out);
+	return cm_buf_slice(out);
 }
 
 static void
@@ -381,7 +375,7 @@ want_csr_usages(CmWanted *w, const CmCsr *csr)
 			if (!found)
 				cm_buf_append(ekus, oid.whole.data, oid.whole.len);
 		}
-		w->ext_key_usage = slice_of(ekus);
+		w->ext_key_usage = cm_buf_slice(ekus);
 	}
 	fill_usages_text(w);
 }
@@ -423,7 +417,7 @@ want_csr_extensions(CmWanted *w, const CmCsr *csr)
 		if (cm_extension_next(&rest, &ext))
 			append_extension(w, &ext, all);
 	}
-	w->extensions = slice_of(all);
+	w->extensions = cm_buf_slice(all);
 }
 
 static void
@@ -469,11 +463,11 @@ cm_want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_names, bool f
 	want_csr_subject(w, &csr, free_subject);
 	if (free_names)
 	{
-		w->sans = slice_of(sans);
+		w->sans = cm_buf_slice(sans);
 		fill_sans_text(w);
 	}
 	else if (sans->len > 0)
-		check_csr_names(w, slice_of(sans));
+		check_csr_names(w, cm_buf_slice(sans));
 	if (free_usages && w->template != NULL)
 		want_csr_usages(w, &csr);
 	else
@@ -498,7 +492,7 @@ keep_extensions(CmWanted *w, const CmCertificate *cert)
 	cm_buf_append(all, w->extensions.data, w->extensions.len);
 	while (cm_extension_next(&rest, &ext))
 		append_extension(w, &ext, all);
-	w->extensions = slice_of(all);
+	w->extensions = cm_buf_slice(all);
 	if (cert->ca)
 		w->path_length = cert->path_length;
 }
@@ -512,7 +506,7 @@ oids_of(CmSlice extensions)
 
 	while (cm_extension_next(&extensions, &ext))
 		cm_der_put_slice(oids, CM_DER_OID, ext.oid);
-	return slice_of(oids);
+	return cm_buf_slice(oids);
 }
 
 /* A request that asked for some of the subscriber's names asks for these again. When none of them is the subscriber's any more, its own count. */
@@ -528,15 +522,15 @@ keep_names(CmWanted *w, CmSlice request, CmSlice oids)
 
 	if (!cm_csr_parse_with(request, oids, &csr, &st) || (csr.sans.len > 0 && !cm_san_canonical(csr.sans, asked, &st)))
 		cm_throw(&st, NULL);
-	rest = slice_of(asked);
+	rest = cm_buf_slice(asked);
 	while (cm_der_next(&rest, &name))
 	{
 		if (cm_san_contains(w->sans, name.whole))
 			cm_buf_append(kept, name.whole.data, name.whole.len);
 	}
-	if (kept->len == 0 || cm_slice_equal(slice_of(kept), w->sans))
+	if (kept->len == 0 || cm_slice_equal(cm_buf_slice(kept), w->sans))
 		return;
-	w->sans = slice_of(kept);
+	w->sans = cm_buf_slice(kept);
 	fill_sans_text(w);
 }
 
@@ -565,5 +559,5 @@ cm_csr_der(const char *pem)
 
 	if (!cm_csr_from_text(cm_slice(pem, strlen(pem)), der, &st))
 		cm_throw(&st, NULL);
-	return slice_of(der);
+	return cm_buf_slice(der);
 }
