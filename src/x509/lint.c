@@ -131,6 +131,7 @@ ask_all(CmLintInput *in, CmLintFound found, void *arg)
 	in->bad_key = !cm_key_spki_alg(in->cert.spki, &alg, NULL);
 	ask(cm_lint_core_rules, cm_lint_core_count, in, found, arg);
 	ask(cm_lint_name_rules, cm_lint_name_count, in, found, arg);
+	ask(cm_lint_key_rules, cm_lint_key_count, in, found, arg);
 	ask(cm_lint_extension_rules, cm_lint_extension_count, in, found, arg);
 }
 
@@ -169,6 +170,9 @@ cm_lint_rule(int n)
 	if (n < cm_lint_name_count)
 		return &cm_lint_name_rules[n];
 	n -= cm_lint_name_count;
+	if (n < cm_lint_key_count)
+		return &cm_lint_key_rules[n];
+	n -= cm_lint_key_count;
 	return n < cm_lint_extension_count ? &cm_lint_extension_rules[n] : NULL;
 }
 

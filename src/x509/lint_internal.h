@@ -49,10 +49,15 @@ extern bool cm_lint_eku(const CmLintInput *in, const uint8_t *oid, size_t len);
 #define CM_KP_TIME_STAMPING 8
 #define CM_KP_OCSP_SIGNING 9
 
+/* Comparing each with each is quadratic, and a certificate has room for fifty thousand: the first hundred of them. */
+#define CM_LINT_REPEATED_MAX 100
+
 extern const CmLintRule cm_lint_core_rules[];
 extern const int cm_lint_core_count;
 extern const CmLintRule cm_lint_name_rules[];
 extern const int cm_lint_name_count;
+extern const CmLintRule cm_lint_key_rules[];
+extern const int cm_lint_key_count;
 extern const CmLintRule cm_lint_extension_rules[];
 extern const int cm_lint_extension_count;
 
