@@ -1,6 +1,7 @@
 /*
  * dns.c - DNS exchanges on the event loop: UDP with retransmission, TCP when
- * an answer was truncated or an update is large.
+ * an answer was truncated or an update is large. Queries are here, updates in
+ * dns_update.c.
  *
  * Runs in the database worker and in CALL certmgr.work(); locks nothing. What
  * may fail: no route, no answer in time, an answer that is malformed, an
@@ -12,7 +13,7 @@
 
 #include "crypto/digest.h"
 #include "net/address.h"
-#include "net/internal.h"
+#include "net/dns_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,44 +27,10 @@
 #define RETRANSMIT_MS 500
 /* How long a descriptor is waited for: exchanges end within seconds, and jobs have leases of minutes. */
 #define DESCRIPTOR_WAIT_MS 60000
-/* RFC 1035 4.2.1: what every server takes over UDP. */
-#define UDP_MAX 512
 /* Largest datagram taken; servers were told 1232. */
 #define DATAGRAM_MAX 4096
 /* Datagrams looked at in one wake-up, so that a flood cannot keep the loop from other work. */
 #define DATAGRAMS_A_TURN 32
-
-struct CmDns
-{
-	CmOp		op;
-	CmLoop	   *loop;
-	struct sockaddr_storage server;
-	socklen_t	serverlen;
-	char		server_text[64];
-	char		name[256];		/* asked name, or the zone of an update */
-	int			type;
-	bool		recursion;
-	bool		edns;
-	bool		update;
-	CmTsigKey  *key;			/* NULL: not signed */
-	uint8_t		mac[CM_TSIG_MAC_MAX];	/* of the request */
-	size_t		mac_len;
-	CmBuf		query;
-	bool		tcp;
-	int			fd;
-	CmWatch    *watch;
-	CmTimer    *timer;
-	int64_t		timeout_ms;
-	int64_t		deadline;
-	int64_t		interval;		/* to the next retransmission */
-	size_t		sent;			/* TCP: bytes out, length octets included */
-	CmBuf		in;				/* TCP: bytes in, length octets included */
-	CmFdWaiter	waiter;			/* while no descriptor is free */
-	int64_t		patience;		/* until when one is waited for */
-	bool		finished;
-	CmDnsDone	done;
-	void	   *arg;
-};
 
 static void on_socket(void *arg, int fd, uint32_t events);
 static void on_timer(void *arg);
@@ -79,8 +46,8 @@ close_socket(CmDns *dns)
 	dns->fd = -1;
 }
 
-static void
-dns_free(CmDns *dns)
+void
+cm_dns_free(CmDns *dns)
 {
 	if (dns->key != NULL)
 	{
@@ -92,7 +59,7 @@ dns_free(CmDns *dns)
 	free(dns);
 }
 
-/* The end of what is under way; the object itself lives until dns_free. */
+/* The end of what is under way; the object itself lives until cm_dns_free. */
 static void
 stop(CmDns *dns)
 {
@@ -110,7 +77,7 @@ drop(CmOp *op)
 	CmDns	   *dns = (CmDns *) op;
 
 	stop(dns);
-	dns_free(dns);
+	cm_dns_free(dns);
 }
 
 void
@@ -122,13 +89,13 @@ cm_dns_cancel(CmDns *dns)
 	drop(&dns->op);
 }
 
-static void
-finish(CmDns *dns, CmDnsAnswer *answer)
+void
+cm_dns_finish(CmDns *dns, CmDnsAnswer *answer)
 {
 	stop(dns);
 	dns->done(answer, dns->arg);
 	cm_dns_answer_free(answer);
-	dns_free(dns);
+	cm_dns_free(dns);
 }
 
 static void
@@ -138,11 +105,11 @@ finish_failed(CmDns *dns, const CmStatus *st)
 
 	memset(&answer, 0, sizeof(answer));
 	answer.status = *st;
-	finish(dns, &answer);
+	cm_dns_finish(dns, &answer);
 }
 
-static CmDns *
-dns_create(CmLoop *loop, const struct sockaddr_storage *server, socklen_t serverlen, const char *name, int64_t timeout_ms,
+CmDns *
+cm_dns_create(CmLoop *loop, const struct sockaddr_storage *server, socklen_t serverlen, const char *name, int64_t timeout_ms,
 		   CmDnsDone done, void *arg, CmStatus *st)
 {
 	CmDns	   *dns;
@@ -272,8 +239,8 @@ on_descriptor(void *arg)
 		finish_failed(dns, &st);
 }
 
-static bool
-start(CmDns *dns, bool trusted, CmStatus *st)
+bool
+cm_dns_start(CmDns *dns, bool trusted, CmStatus *st)
 {
 	if (!trusted && !cm_loop_address_allowed(dns->loop, (const struct sockaddr *) &dns->server))
 	{
@@ -326,66 +293,6 @@ ask_again(CmDns *dns)
 /* ---- answers ---- */
 
 static void
-refused_update(CmDns *dns, int rcode, const CmTsigVerdict *verdict, CmStatus *st)
-{
-	const char *key = dns->key != NULL ? dns->key->text : "";
-	char		what[64];
-
-	cm_fail(st, CM_REFUSED, "server %s refused the update of zone \"%.100s\"", dns->server_text, dns->name);
-	if (verdict->error != 0)
-		snprintf(what, sizeof(what), "rcode %s, TSIG error %s", cm_dns_rcode_name(rcode), cm_dns_rcode_name(verdict->error));
-	else
-		snprintf(what, sizeof(what), "rcode %s", cm_dns_rcode_name(rcode));
-	if (verdict->error == CM_TSIG_BADKEY)
-		cm_fail_detail(st, "The server does not know TSIG key \"%.100s\" (%s): check \"key_name\" and \"key_algorithm\".", key, what);
-	else if (verdict->error == CM_TSIG_BADSIG || verdict->error == CM_TSIG_BADTRUNC)
-		cm_fail_detail(st, "The server could not verify the signature of TSIG key \"%.100s\" (%s): check the secret and \"key_algorithm\".", key, what);
-	else if (verdict->error == CM_TSIG_BADTIME)
-		cm_fail_detail(st, "The clocks of this machine and of the server differ by %lld seconds (%s): check both.",
-					   (long long) (verdict->server_time - (int64_t) time(NULL)), what);
-	else if (rcode == CM_DNS_RCODE_REFUSED)
-		cm_fail_detail(st, "The server does not let %s%.100s%s write these names (%s): check its update policy.",
-					   dns->key != NULL ? "TSIG key \"" : "unsigned updates", key, dns->key != NULL ? "\"" : "", what);
-	else if (rcode == CM_DNS_RCODE_NOTAUTH)
-		cm_fail_detail(st, "The server is not authoritative for the zone, or not its primary (%s): check \"server\" and \"zone\".", what);
-	else if (rcode == CM_DNS_RCODE_NOTZONE)
-		cm_fail_detail(st, "A name does not lie in the zone (%s): check \"zone\".", what);
-	else if (rcode == CM_DNS_RCODE_NOTIMP)
-		cm_fail_detail(st, "The server does not take dynamic updates (%s).", what);
-	else
-		cm_fail_detail(st, "The answer was %s: the server's log says more.", what);
-}
-
-static void
-update_answered(CmDns *dns, CmSlice m)
-{
-	CmDnsAnswer answer;
-	CmTsigVerdict verdict;
-	CmStatus   *st = &answer.status;
-
-	memset(&answer, 0, sizeof(answer));
-	memset(&verdict, 0, sizeof(verdict));
-	answer.rcode = m.data[3] & 15;
-	if (dns->key != NULL && !cm_tsig_verify(m, dns->key, cm_slice(dns->mac, dns->mac_len), (int64_t) time(NULL), &verdict))
-		cm_fail(st, CM_PROTOCOL, "the answer of server %s is malformed", dns->server_text);
-	else if (answer.rcode != CM_DNS_RCODE_NOERROR)
-		/* Believed without a signature: a refusal we made up ourselves would do no more than be tried again. */
-		refused_update(dns, answer.rcode, &verdict, st);
-	else if (dns->key != NULL && !(verdict.genuine && verdict.error == 0))
-	{
-		cm_fail(st, CM_PROTOCOL, "the answer of server %s is not signed by TSIG key \"%.100s\"", dns->server_text, dns->key->text);
-		cm_fail_detail(st, "%s", verdict.present ? "Its signature does not verify." : "It has no signature.");
-	}
-	else if (dns->key != NULL && !verdict.in_time)
-	{
-		cm_fail(st, CM_PROTOCOL, "the answer of server %s was signed at another time", dns->server_text);
-		cm_fail_detail(st, "The clocks of this machine and of the server differ by %lld seconds.",
-					   (long long) (verdict.server_time - (int64_t) time(NULL)));
-	}
-	finish(dns, &answer);
-}
-
-static void
 query_answered(CmDns *dns, CmSlice m)
 {
 	CmDnsAnswer answer;
@@ -393,7 +300,7 @@ query_answered(CmDns *dns, CmSlice m)
 	memset(&answer, 0, sizeof(answer));
 	if (!cm_dns_parse(m, dns->name, dns->type, &answer, &answer.status))
 		cm_fail(&answer.status, CM_PROTOCOL, "the answer of server %s for \"%.100s\" is malformed", dns->server_text, dns->name);
-	finish(dns, &answer);
+	cm_dns_finish(dns, &answer);
 }
 
 static bool
@@ -420,7 +327,7 @@ answered(CmDns *dns, CmSlice m)
 	else if (dns->edns && (rcode == CM_DNS_RCODE_FORMERR || rcode == CM_DNS_RCODE_NOTIMP) && rebuild_without_edns(dns))
 		ask_again(dns);
 	else if (dns->update)
-		update_answered(dns, m);
+		cm_dns_update_answered(dns, m);
 	else
 		query_answered(dns, m);
 }
@@ -578,13 +485,13 @@ on_socket(void *arg, int fd, uint32_t events)
 		receive_datagrams(dns);
 }
 
-/* ---- the two operations ---- */
+/* ---- queries ---- */
 
 static CmDns *
 query(CmLoop *loop, const struct sockaddr_storage *server, socklen_t serverlen, const char *name, const char *type, bool recursion,
 	  bool trusted, int64_t timeout_ms, CmDnsDone done, void *arg, CmStatus *st)
 {
-	CmDns	   *dns = dns_create(loop, server, serverlen, name, timeout_ms, done, arg, st);
+	CmDns	   *dns = cm_dns_create(loop, server, serverlen, name, timeout_ms, done, arg, st);
 	uint16_t	id;
 
 	if (dns == NULL)
@@ -596,9 +503,9 @@ query(CmLoop *loop, const struct sockaddr_storage *server, socklen_t serverlen, 
 		cm_fail(st, CM_UNSUPPORTED, "DNS type \"%.20s\" is not supported", type);
 	else if (!cm_random(&id, sizeof(id)))
 		cm_fail_crypto(st, "could not make a random number");
-	else if (cm_dns_build_query(&dns->query, id, name, dns->type, recursion, true, st) && start(dns, trusted, st))
+	else if (cm_dns_build_query(&dns->query, id, name, dns->type, recursion, true, st) && cm_dns_start(dns, trusted, st))
 		return dns;
-	dns_free(dns);
+	cm_dns_free(dns);
 	return NULL;
 }
 
@@ -614,41 +521,4 @@ cm_dns_query_resolver(CmLoop *loop, const struct sockaddr_storage *server, sockl
 					  int64_t timeout_ms, CmDnsDone done, void *arg, CmStatus *st)
 {
 	return query(loop, server, serverlen, name, type, true, true, timeout_ms, done, arg, st);
-}
-
-static bool
-build_update(CmDns *dns, const CmDnsUpdate *updates, int count, int ttl, const CmTsig *tsig, CmStatus *st)
-{
-	uint16_t	id;
-
-	if (!cm_random(&id, sizeof(id)))
-		return cm_fail_crypto(st, "could not make a random number");
-	if (!cm_dns_build_update(&dns->query, id, dns->name, updates, count, ttl, st))
-		return false;
-	if (tsig != NULL)
-	{
-		dns->key = calloc(1, sizeof(CmTsigKey));
-		if (dns->key == NULL)
-			return cm_fail(st, CM_MEMORY, "out of memory");
-		if (!cm_tsig_key_load(tsig, dns->key, st) ||
-			!cm_tsig_sign(&dns->query, dns->key, (int64_t) time(NULL), dns->mac, &dns->mac_len, st))
-			return false;
-	}
-	dns->tcp = dns->query.len > UDP_MAX;
-	return true;
-}
-
-CmDns *
-cm_dns_update(CmLoop *loop, const struct sockaddr_storage *server, socklen_t serverlen, const char *zone, const CmDnsUpdate *updates, int count,
-			  int ttl, const CmTsig *tsig, int64_t timeout_ms, CmDnsDone done, void *arg, CmStatus *st)
-{
-	CmDns	   *dns = dns_create(loop, server, serverlen, zone, timeout_ms, done, arg, st);
-
-	if (dns == NULL)
-		return NULL;
-	dns->update = true;
-	if (build_update(dns, updates, count, ttl, tsig, st) && start(dns, false, st))
-		return dns;
-	dns_free(dns);
-	return NULL;
 }
