@@ -23,6 +23,15 @@ PGDLLEXPORT void _PG_init(void);
 
 PG_FUNCTION_INFO_V1(certmgr_invalidate);
 
+/* For a setting: true, or why not. */
+static bool
+say_why(bool ok, const CmStatus *st, char *why, size_t whysize)
+{
+	if (!ok)
+		snprintf(why, whysize, "%s", st->detail[0] != '\0' ? st->detail : st->reason);
+	return ok;
+}
+
 static bool
 networks_ok(const char *list, char *why, size_t whysize)
 {
@@ -30,10 +39,7 @@ networks_ok(const char *list, char *why, size_t whysize)
 	int			count;
 	CmStatus	st = CM_STATUS_INIT;
 
-	if (cm_networks_parse(list, networks, &count, &st))
-		return true;
-	snprintf(why, whysize, "%s", st.detail[0] != '\0' ? st.detail : st.reason);
-	return false;
+	return say_why(cm_networks_parse(list, networks, &count, &st), &st, why, whysize);
 }
 
 static bool
@@ -43,10 +49,7 @@ listen_ok(const char *list, char *why, size_t whysize)
 	int			count;
 	CmStatus	st = CM_STATUS_INIT;
 
-	if (cm_listen_parse(list, addresses, &count, &st))
-		return true;
-	snprintf(why, whysize, "%s", st.detail[0] != '\0' ? st.detail : st.reason);
-	return false;
+	return say_why(cm_listen_parse(list, addresses, &count, &st), &st, why, whysize);
 }
 
 static size_t
@@ -60,10 +63,7 @@ weak_key_read(const char *content, size_t len, uint8_t *entries, size_t *count, 
 {
 	CmStatus	st = CM_STATUS_INIT;
 
-	if (cm_weak_list_read(content, len, entries, count, &st))
-		return true;
-	snprintf(why, whysize, "%s", st.detail);
-	return false;
+	return say_why(cm_weak_list_read(content, len, entries, count, &st), &st, why, whysize);
 }
 
 static const CmGucWeakKeys weak_keys = {weak_key_room, weak_key_read, cm_weak_list_use};

@@ -14,8 +14,7 @@
 #include "lifecycle/acme_work.h"
 #include "net/domain.h"
 #include "pg/own.h"
-#include "utils/hsearch.h"
-#include "utils/memutils.h"
+#include "pg/table_watch.h"
 #include "utils/timestamp.h"
 
 /* So many failures in a row are no accident. */
@@ -299,14 +298,7 @@ health_of(int64 ca_id)
 	bool		found;
 
 	if (table == NULL)
-	{
-		HASHCTL		control = {0};
-
-		control.hcxt = TopMemoryContext;
-		control.keysize = sizeof(int64);
-		control.entrysize = sizeof(Health);
-		table = hash_create("certmgr ACME health", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
+		table = cm_process_table("certmgr ACME health", sizeof(int64), sizeof(Health), HASH_BLOBS);
 	health = hash_search(table, &ca_id, HASH_ENTER, &found);
 	if (!found)
 	{

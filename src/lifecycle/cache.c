@@ -6,7 +6,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "lifecycle/cache.h"
@@ -18,15 +17,13 @@
 #include "pg/lock.h"
 #include "pg/own.h"
 #include "pg/query.h"
+#include "pg/table_watch.h"
 #include "store/ca.h"
 #include "store/ca_issuer.h"
 #include "store/crl_scope.h"
 #include "store/key.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/inval.h"
-#include "utils/catcache.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "x509/certificate.h"
 #include "x509/name.h"
@@ -50,37 +47,16 @@ typedef struct SubscriberSlot
 
 static HTAB *issuers;
 static HTAB *subscribers;
-static uint64 generation = 1;
-static Oid	ca_table;
-static Oid	subscriber_table;
-
-static void
-invalidate(Datum arg, Oid relid)
-{
-	if (!OidIsValid(relid) || relid == ca_table || relid == subscriber_table)
-		generation++;
-}
+static CmTableWatch watch = {{"ca", "subscriber"}};
 
 static void
 open_caches(void)
 {
-	HASHCTL		control = {0};
-	Oid			schema = get_namespace_oid("certmgr", false);
-
-	ca_table = get_relname_relid("ca", schema);
-	subscriber_table = get_relname_relid("subscriber", schema);
-	if (issuers != NULL)
-		return;
-	if (CacheMemoryContext == NULL)
-		CreateCacheMemoryContext();
-	control.hcxt = CacheMemoryContext;
-	control.keysize = sizeof(int64);
-	control.entrysize = sizeof(IssuerSlot);
-	issuers = hash_create("certmgr issuers", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	control.keysize = NAME_KEY_SIZE;
-	control.entrysize = sizeof(SubscriberSlot);
-	subscribers = hash_create("certmgr subscribers", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	cm_table_watch(&watch);
+	if (issuers == NULL)
+		issuers = cm_process_table("certmgr issuers", sizeof(int64), sizeof(IssuerSlot), HASH_BLOBS);
+	if (subscribers == NULL)
+		subscribers = cm_process_table("certmgr subscribers", NAME_KEY_SIZE, sizeof(SubscriberSlot), HASH_STRINGS);
 }
 
 static char *
@@ -202,7 +178,7 @@ load_issuer(int64 ca_id, const CmCaIssuer *other)
 	CmOwnerScope scope;
 	CmCaRow    *ca;
 	CmIssuer   *issuer;
-	uint64		now = generation + (uint64) cm_guc_generation();	/* both only grow; another master key closes the keys too */
+	uint64		now = watch.generation + (uint64) cm_guc_generation();	/* both only grow; another master key closes the keys too */
 	MemoryContext context;
 	CmSlice		constraints = {0};
 	MemoryContext old;
@@ -246,7 +222,7 @@ cm_issuer_get(int64 ca_id)
 	open_caches();
 	cm_lock_share(CM_LOCK_CA, ca_id);
 	slot = hash_search(issuers, &ca_id, HASH_FIND, NULL);
-	if (slot != NULL && slot->issuer->generation == generation + (uint64) cm_guc_generation())
+	if (slot != NULL && slot->issuer->generation == watch.generation + (uint64) cm_guc_generation())
 		return slot->issuer;
 
 	issuer = load_issuer(ca_id, NULL);
@@ -351,7 +327,7 @@ load_subscriber(const char *name)
 	CmStatus	st = CM_STATUS_INIT;
 	CmSubscriber *s;
 	CmRows		rows;
-	uint64		now = generation;
+	uint64		now = watch.generation;
 	MemoryContext context;
 	MemoryContext old;
 
@@ -406,7 +382,7 @@ cm_subscriber_get(const char *name)
 	open_caches();
 	strlcpy(key, name, sizeof(key));
 	slot = hash_search(subscribers, key, HASH_FIND, NULL);
-	if (slot != NULL && slot->subscriber->generation == generation)
+	if (slot != NULL && slot->subscriber->generation == watch.generation)
 		return slot->subscriber;
 
 	s = load_subscriber(name);

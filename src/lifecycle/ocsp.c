@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "lifecycle/master_key.h"
 #include "lifecycle/ocsp.h"
 #include "pg/caller.h"
@@ -18,13 +17,11 @@
 #include "pg/guc.h"
 #include "pg/interval.h"
 #include "pg/own.h"
+#include "pg/table_watch.h"
 #include "pg/tx.h"
 #include "store/key.h"
 #include "store/ocsp.h"
 #include "utils/catcache.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "x509/certificate.h"
@@ -66,36 +63,20 @@ typedef struct ResponderSlot
 
 static HTAB *responders;
 static MemoryContext responders_context;
-static uint64 generation = 1;
 static uint64 loaded_generation;
-static Oid	watched[3];			/* tables whose change makes us forget */
-
-static void
-invalidate(Datum arg, Oid relid)
-{
-	if (!OidIsValid(relid) || relid == watched[0] || relid == watched[1] || relid == watched[2])
-		generation++;
-}
+static CmTableWatch watch = {{"ca", "issuer", "ocsp_signer"}};	/* whose change makes us forget */
 
 /* The table of responders, empty after anything that they depend on has changed. */
 static void
 open_responders(void)
 {
-	static bool registered = false;
 	HASHCTL		control = {0};
-	Oid			schema;
 
-	if (responders != NULL && loaded_generation == generation + (uint64) cm_guc_generation() && hash_get_num_entries(responders) < RESPONDERS_MAX)
+	if (responders != NULL && loaded_generation == watch.generation + (uint64) cm_guc_generation() && hash_get_num_entries(responders) < RESPONDERS_MAX)
 		return;
 	if (CacheMemoryContext == NULL)
 		CreateCacheMemoryContext();
-	if (!registered)
-		CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
-	registered = true;
-	schema = get_namespace_oid("certmgr", false);
-	watched[0] = get_relname_relid("ca", schema);
-	watched[1] = get_relname_relid("issuer", schema);
-	watched[2] = get_relname_relid("ocsp_signer", schema);
+	cm_table_watch(&watch);
 	responders = NULL;
 	if (responders_context != NULL)
 		MemoryContextReset(responders_context);
@@ -105,7 +86,7 @@ open_responders(void)
 	control.keysize = sizeof(ResponderKey);
 	control.entrysize = sizeof(ResponderSlot);
 	responders = hash_create("certmgr OCSP responders", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	loaded_generation = generation + (uint64) cm_guc_generation();
+	loaded_generation = watch.generation + (uint64) cm_guc_generation();
 }
 
 static void

@@ -7,15 +7,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "lifecycle/template.h"
 #include "pg/caller.h"
 #include "pg/error.h"
+#include "pg/table_watch.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
-#include "utils/catcache.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 typedef struct Slot
@@ -25,32 +21,14 @@ typedef struct Slot
 } Slot;
 
 static HTAB *entries;
-static uint64 generation = 1;
-static Oid	table;
-
-static void
-invalidate(Datum arg, Oid relid)
-{
-	if (!OidIsValid(relid) || relid == table)
-		generation++;
-}
+static CmTableWatch watch = {{"template"}};
 
 static void
 open_cache(void)
 {
-	HASHCTL		control = {0};
-
-	/* Anew each time: the extension may have been dropped and made again. */
-	table = get_relname_relid("template", get_namespace_oid("certmgr", false));
-	if (entries != NULL)
-		return;
-	if (CacheMemoryContext == NULL)
-		CreateCacheMemoryContext();
-	control.hcxt = CacheMemoryContext;
-	control.keysize = sizeof(int64);
-	control.entrysize = sizeof(Slot);
-	entries = hash_create("certmgr templates", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	cm_table_watch(&watch);
+	if (entries == NULL)
+		entries = cm_process_table("certmgr templates", sizeof(int64), sizeof(Slot), HASH_BLOBS);
 }
 
 static void
@@ -69,7 +47,7 @@ load(int64 id, const char *name)
 	CmOwnerScope scope;
 	CmTemplateRow row;
 	CmTemplateEntry *entry;
-	uint64		now = generation;
+	uint64		now = watch.generation;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "certmgr template", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
@@ -105,7 +83,7 @@ cm_template_get(int64 id)
 
 	open_cache();
 	slot = hash_search(entries, &id, HASH_FIND, NULL);
-	if (slot != NULL && slot->entry->generation == generation)
+	if (slot != NULL && slot->entry->generation == watch.generation)
 		return slot->entry;
 	return keep(load(id, NULL));
 }
@@ -121,7 +99,7 @@ cm_template_get_by_name(const char *name)
 	hash_seq_init(&status, entries);
 	while ((slot = hash_seq_search(&status)) != NULL)
 	{
-		if (slot->entry->generation == generation && strcmp(slot->entry->name, name) == 0)
+		if (slot->entry->generation == watch.generation && strcmp(slot->entry->name, name) == 0)
 		{
 			hash_seq_term(&status);
 			return slot->entry;

@@ -3,15 +3,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "pg/query.h"
+#include "pg/table_watch.h"
 #include "store/acme_limit.h"
-#include "utils/catcache.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* ---- the limits themselves ---- */
 
@@ -23,34 +19,14 @@ typedef struct Slot
 } Slot;
 
 static HTAB *slots;
-static uint64 generation = 1;
-static Oid	tables[3];
-
-static void
-invalidate(Datum arg, Oid relid)
-{
-	if (!OidIsValid(relid) || relid == tables[0] || relid == tables[1] || relid == tables[2])
-		generation++;
-}
+static CmTableWatch watch = {{"acme_limit", "acme_preset", "ca"}};
 
 static void
 open_cache(void)
 {
-	HASHCTL		control = {0};
-	Oid			schema = get_namespace_oid("certmgr", false);
-
-	tables[0] = get_relname_relid("acme_limit", schema);
-	tables[1] = get_relname_relid("acme_preset", schema);
-	tables[2] = get_relname_relid("ca", schema);
-	if (slots != NULL)
-		return;
-	if (CacheMemoryContext == NULL)
-		CreateCacheMemoryContext();
-	control.hcxt = CacheMemoryContext;
-	control.keysize = sizeof(int64);
-	control.entrysize = sizeof(Slot);
-	slots = hash_create("certmgr ACME limits", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	cm_table_watch(&watch);
+	if (slots == NULL)
+		slots = cm_process_table("certmgr ACME limits", sizeof(int64), sizeof(Slot), HASH_BLOBS);
 }
 
 void
@@ -66,13 +42,13 @@ cm_limits_load(int64 ca_id, CmLimits *out)
 
 	open_cache();
 	slot = hash_search(slots, &ca_id, HASH_ENTER, &found);
-	if (found && slot->generation == generation)
+	if (found && slot->generation == watch.generation)
 	{
 		*out = slot->limits;
 		return;
 	}
 	slot->generation = 0;
-	seen = generation;
+	seen = watch.generation;
 	rows = cm_query(&get, (Datum[]) {Int64GetDatum(ca_id)}, NULL);
 	memset(out, 0, sizeof(*out));
 	for (int i = 0; i < rows.count && i < CM_LIMIT_SCOPES; i++)

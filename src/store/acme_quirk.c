@@ -4,16 +4,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "pg/query.h"
+#include "pg/table_watch.h"
 #include "store/acme_quirk.h"
-#include "utils/catcache.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #define VALUE_MAX 0x10000		/* a quirk has some bytes */
 
@@ -26,34 +21,14 @@ typedef struct Slot
 } Slot;
 
 static HTAB *slots;
-static uint64 generation = 1;
-static Oid	quirk_table;
-static Oid	preset_table;
-
-static void
-invalidate(Datum arg, Oid relid)
-{
-	if (!OidIsValid(relid) || relid == quirk_table || relid == preset_table)
-		generation++;
-}
+static CmTableWatch watch = {{"acme_quirk", "acme_preset"}};
 
 static void
 open_cache(void)
 {
-	HASHCTL		control = {0};
-	Oid			schema = get_namespace_oid("certmgr", false);
-
-	quirk_table = get_relname_relid("acme_quirk", schema);
-	preset_table = get_relname_relid("acme_preset", schema);
-	if (slots != NULL)
-		return;
-	if (CacheMemoryContext == NULL)
-		CreateCacheMemoryContext();
-	control.hcxt = CacheMemoryContext;
-	control.keysize = sizeof(int64);
-	control.entrysize = sizeof(Slot);
-	slots = hash_create("certmgr ACME quirks", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	cm_table_watch(&watch);
+	if (slots == NULL)
+		slots = cm_process_table("certmgr ACME quirks", sizeof(int64), sizeof(Slot), HASH_BLOBS);
 }
 
 static void
@@ -88,13 +63,13 @@ cm_acme_quirks_load(int64 ca_id, const char *config, CmAcmeQuirks *out)
 
 	open_cache();
 	slot = hash_search(slots, &ca_id, HASH_ENTER, &found);
-	if (found && slot->generation == generation && slot->config_hash == hash)
+	if (found && slot->generation == watch.generation && slot->config_hash == hash)
 	{
 		*out = slot->quirks;
 		return;
 	}
 	slot->generation = 0;
-	seen = generation;			/* a change while we read makes what we read old */
+	seen = watch.generation;			/* a change while we read makes what we read old */
 	read_quirks(config, out);
 	slot = hash_search(slots, &ca_id, HASH_ENTER, &found);
 	slot->quirks = *out;

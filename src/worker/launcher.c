@@ -40,9 +40,8 @@
 #include "worker/launcher.h"
 #include "worker/listener.h"
 #include "worker/slot.h"
+#include "worker/static_worker.h"
 
-/* What the postmaster waits before it starts a launcher that died: long enough not to spin on a broken one. */
-#define LAUNCHER_RESTART_S		5
 /* The longest sleep: new databases, dropped ones and those closed by hand in pg_database are noticed by the scan. */
 #define SCAN_MS					(60 * 1000)
 /* While databases found no slot, slots may become free any time. */
@@ -71,8 +70,6 @@ static uint32 exits_seen = 0;
 void
 cm_worker_init(void)
 {
-	BackgroundWorker worker;
-
 	if (IsBinaryUpgrade)
 		return;
 
@@ -80,15 +77,7 @@ cm_worker_init(void)
 	cm_hooks_install();
 	cm_wake_hook = cm_slot_wake;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = LAUNCHER_RESTART_S;
-	strlcpy(worker.bgw_library_name, "certmgr", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "cm_launcher_main", sizeof(worker.bgw_function_name));
-	strlcpy(worker.bgw_name, "certmgr launcher", sizeof(worker.bgw_name));
-	strlcpy(worker.bgw_type, "certmgr launcher", sizeof(worker.bgw_type));
-	RegisterBackgroundWorker(&worker);
+	cm_static_worker_register("certmgr launcher", "cm_launcher_main");
 	cm_listener_register();
 }
 
@@ -395,12 +384,7 @@ cm_launcher_main(Datum arg)
 {
 	uint32		wait_event;
 
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
-	pgstat_report_appname("certmgr launcher");
-
+	cm_static_worker_begin("certmgr launcher");
 	pending = MemoryContextAllocZero(TopMemoryContext, sizeof(Pending) * cm_slot_max());
 	wait_event = cm_wait_event_new("CertmgrLauncher");
 	before_shmem_exit(launcher_exit, 0);
@@ -412,15 +396,7 @@ cm_launcher_main(Datum arg)
 	{
 		TimestampTz now;
 
-		CHECK_FOR_INTERRUPTS();
-		if (ShutdownRequestPending)
-			proc_exit(1);		/* not 0: after pg_terminate_backend() the postmaster shall start another */
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-
+		(void) cm_static_worker_interrupts();
 		now = GetCurrentTimestamp();
 		if (cm_slot_take_overflow())
 		{

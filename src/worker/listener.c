@@ -27,8 +27,8 @@
 #include "worker/engine_net.h"
 #include "worker/launcher.h"
 #include "worker/listener.h"
+#include "worker/static_worker.h"
 
-#define RESTART_S 5
 /* A port is taken for seconds when another server is just being stopped, and for days when it is a mistake. */
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS (60 * 1000)
@@ -51,20 +51,9 @@ static Service services[CM_LISTENER_KINDS];
 void
 cm_listener_register(void)
 {
-	BackgroundWorker worker;
-
 	if (cm_listener_setting(CM_LISTENER_HTTP)[0] == '\0' && cm_listener_setting(CM_LISTENER_TLS)[0] == '\0')
 		return;
-	memset(&worker, 0, sizeof(worker));
-	/* The flag of database connections: with none of them, but so that people see the process in pg_stat_activity. */
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = RESTART_S;
-	strlcpy(worker.bgw_library_name, "certmgr", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "cm_listener_main", sizeof(worker.bgw_function_name));
-	strlcpy(worker.bgw_name, "certmgr listener", sizeof(worker.bgw_name));
-	strlcpy(worker.bgw_type, "certmgr listener", sizeof(worker.bgw_type));
-	RegisterBackgroundWorker(&worker);
+	cm_static_worker_register("certmgr listener", "cm_listener_main");
 }
 
 static bool
@@ -175,11 +164,7 @@ cm_listener_main(Datum arg)
 {
 	uint32		wait_event;
 
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
-	pgstat_report_appname("certmgr listener");
+	cm_static_worker_begin("certmgr listener");
 	wait_event = cm_wait_event_new("CertmgrListener");
 	before_shmem_exit(listener_exit, 0);
 	cm_listener_running(true);
@@ -192,13 +177,8 @@ cm_listener_main(Datum arg)
 
 	for (;;)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (ShutdownRequestPending)
-			proc_exit(1);		/* not 0: after pg_terminate_backend() the postmaster shall start another */
-		if (ConfigReloadPending)
+		if (cm_static_worker_interrupts())
 		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
 			for (int i = 0; i < CM_LISTENER_KINDS; i++)
 				follow_setting(&services[i]);
 		}
