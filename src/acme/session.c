@@ -21,6 +21,8 @@
 #define DIRECTORY_LIFETIME_MS ((int64_t) 24 * 3600 * 1000)
 /* An old directory stays in use when it cannot be fetched again: next attempt after this. */
 #define DIRECTORY_RETRY_MS ((int64_t) 3600 * 1000)
+/* What a CA has just added is not there for as long as this; and it is not asked more often, however many orders want something that it does not have. */
+#define DIRECTORY_FRESH_MS 15000
 #define FETCH_TIMEOUT_MS 30000	/* directory and nonces are static or nearly so */
 #define MAX_NONCE_RETRIES 10	/* session.h */
 /* What waits longer than this for its turn would outlast the lease of its job: 300 s are left, 240 s finalize may take. */
@@ -133,6 +135,21 @@ directory_usable(const CmAcmeSession *session)
 	return session->have_directory && !session->directory_wrong && cm_monotonic_ms() < session->directory_until;
 }
 
+bool
+cm_acme_session_directory_fresh(const CmAcmeSession *session)
+{
+	return session->have_directory && cm_monotonic_ms() - session->directory_at < DIRECTORY_FRESH_MS;
+}
+
+/* Is a new directory to be had before this one can go on? A CA without renewal information is not asked for it time and again. */
+static bool
+wants_fresh(const CmAcmeSession *session, const CmAcmePending *request)
+{
+	bool		lacks = request->target != CM_ACME_DIRECTORY && request->target != CM_ACME_RENEWAL_INFO && cm_acme_pending_url(session, request) == NULL;
+
+	return (request->fresh || lacks) && !cm_acme_session_directory_fresh(session);
+}
+
 static void
 take_directory(CmAcmeSession *session, CmHttpResponse *response, CmAcmeReply *reply)
 {
@@ -144,7 +161,36 @@ take_directory(CmAcmeSession *session, CmHttpResponse *response, CmAcmeReply *re
 	session->directory = directory;
 	session->have_directory = true;
 	session->directory_wrong = false;
-	session->directory_until = cm_monotonic_ms() + DIRECTORY_LIFETIME_MS;
+	session->directory_at = cm_monotonic_ms();
+	session->directory_until = session->directory_at + DIRECTORY_LIFETIME_MS;
+}
+
+/* Those for which an old directory is not enough. */
+static void
+fail_fresh(CmAcmeSession *session, const CmAcmeReply *why)
+{
+	CmAcmeQueue failed = {0};
+	CmAcmePending *next;
+
+	for (CmAcmePending *request = session->waiting.first; request != NULL; request = next)
+	{
+		next = request->next;
+		if (!wants_fresh(session, request))
+			continue;
+		cm_acme_queue_remove(&session->waiting, request);
+		cm_acme_queue_add(&failed, request, false);
+	}
+	while (!session->doomed && failed.first != NULL)
+	{
+		CmAcmePending *request = failed.first;
+		CmAcmeReply reply = *why;
+
+		cm_buf_init(&reply.body, 0);
+		cm_buf_init(&reply.headers, 0);
+		cm_acme_queue_remove(&failed, request);
+		complete(request, &reply);
+	}
+	cm_acme_queue_drop(&failed);
 }
 
 /* No directory: an old one will do for a while, if nothing speaks against it. */
@@ -152,7 +198,10 @@ static void
 directory_failed(CmAcmeSession *session, const CmAcmeReply *reply)
 {
 	if (session->have_directory && !session->directory_wrong)
+	{
 		session->directory_until = cm_monotonic_ms() + DIRECTORY_RETRY_MS;
+		fail_fresh(session, reply);
+	}
 	else
 		fail_waiting(session, reply, 0);
 }
@@ -418,7 +467,7 @@ pump(CmAcmeSession *session)
 		CmAcmePending *request = session->waiting.first;
 		CmAcmeReply reply;
 
-		if (!directory_usable(session))
+		if (!directory_usable(session) || wants_fresh(session, request))
 		{
 			if (session->directory_fetch != NULL || !may_go(session, false))
 				return;
@@ -427,8 +476,9 @@ pump(CmAcmeSession *session)
 				return;
 			directory_failed(session, &reply);
 			/* what the callbacks asked for just now has its timer, it must not try again at once */
-			if (!directory_usable(session))
+			if (!directory_usable(session) || (session->waiting.first != NULL && wants_fresh(session, session->waiting.first)))
 				return;
+			continue;
 		}
 		cm_acme_reply_init(&reply, session->directory_url);
 		if (request->target != CM_ACME_DIRECTORY && !may_go(session, false))

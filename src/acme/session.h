@@ -8,7 +8,9 @@
  * the directory itself is http (never in production).
  *
  * A session is destroyed before its loop; inside a done callback is fine too.
- * A directory serves for 24 h; a 404 on one of its URLs has it fetched again.
+ * A directory serves for 24 h; a 404 on one of its URLs has it fetched again,
+ * and so does what it lacks, unless it was fetched just now: nothing is refused
+ * for what an old directory says.
  */
 #ifndef CM_ACME_SESSION_H
 #define CM_ACME_SESSION_H
@@ -51,7 +53,7 @@ typedef enum CmAcmeTarget
 	CM_ACME_REVOKE_CERT,
 	CM_ACME_RENEWAL_INFO,		/* an unsigned GET; url of the request: what follows the directory's (RFC 9773 4.1); CM_UNSUPPORTED when the directory has none */
 	CM_ACME_KEY_CHANGE,			/* new_key says to which */
-	CM_ACME_DIRECTORY			/* nothing is sent: done is called as soon as the directory is there (no key needed) */
+	CM_ACME_DIRECTORY			/* nothing is sent: done is called as soon as the directory is there (no key needed); fresh: as soon as it is a fresh one */
 } CmAcmeTarget;
 
 /* What the server answered, or that it did not. */
@@ -103,6 +105,7 @@ typedef struct CmAcmeRequest
 	const char *eab_algorithm;	/* NULL: HS256 */
 	CmSlice		eab_mac_key;
 	const CmKey *new_key;		/* keyChange only; must live until done */
+	bool		fresh;			/* CM_ACME_DIRECTORY only: one that was fetched within the last seconds (15), or an error */
 	int64_t		timeout_ms;		/* 0 = 60 s */
 	size_t		max_body;		/* 0 = 256 KiB */
 	int			followers;		/* so many requests will come at once when this one is answered: nonces for them are fetched meanwhile */
@@ -121,6 +124,8 @@ extern void cm_acme_session_set_pace(CmAcmeSession *session, CmAcmePace *pace);
 extern CmGcra cm_acme_pace_limit(int rate, int burst);
 extern void cm_acme_session_destroy(CmAcmeSession *session);
 extern const CmAcmeDirectory *cm_acme_session_directory(const CmAcmeSession *session);	/* NULL before it was fetched; valid until the next dispatch */
+/* Was it fetched within the last seconds (15)? What it lacks then the server does not have. */
+extern bool cm_acme_session_directory_fresh(const CmAcmeSession *session);
 /* Arguments are copied, but for the key. Returns false only for bad arguments or lack of memory; every other failure comes to done. */
 extern bool cm_acme_post(CmAcmeSession *session, const CmAcmeRequest *request, CmAcmeDone done, void *arg, CmStatus *st);
 

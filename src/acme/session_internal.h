@@ -31,6 +31,7 @@ typedef struct CmAcmePending
 	char		sent_to[CM_ACME_URL_SIZE];
 	CmNonce		nonce;			/* the one in use */
 	int			nonce_retries;
+	bool		fresh;			/* wants a fresh directory */
 	bool		after_404;		/* went again with a new directory */
 	int			bad_nonces;
 	int			followers;
@@ -61,6 +62,7 @@ struct CmAcmeSession
 	CmAcmeDirectory directory;
 	bool		have_directory;
 	bool		directory_wrong;	/* one of its URLs is gone */
+	int64_t		directory_at;	/* when it was fetched */
 	int64_t		directory_until;
 	CmHttp	   *directory_fetch;
 	CmNoncePool pool;

@@ -83,6 +83,7 @@ cm_acme_pending_create(CmAcmeSession *session, const CmAcmeRequest *from)
 	request->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : POST_TIMEOUT_MS;
 	request->max_body = from->max_body > 0 ? from->max_body : CM_ACME_BODY_MAX;
 	request->followers = from->followers;
+	request->fresh = from->target == CM_ACME_DIRECTORY && from->fresh;
 	ok = cm_acme_copy_string(&request->url, from->target == CM_ACME_URL || from->target == CM_ACME_RENEWAL_INFO ? from->url : NULL) &&
 		cm_acme_copy_string(&request->payload, from->payload) &&
 		cm_acme_copy_string(&request->accept, from->accept) &&

@@ -340,13 +340,16 @@ register_prepare(CmWork *work)
 	CmOp	   *op;
 	char	   *words;
 
-	if (directory == NULL)
+	words = directory != NULL ? wanting(work, directory) : NULL;
+	/* The CA may want something else since the directory was read. */
+	if (directory == NULL || (words != NULL && !cm_acme_session_directory_fresh(work->client->session)))
 	{
-		cm_work_acme(work, CM_ACME_DIRECTORY, NULL, NULL)->tag = CM_ACCOUNT_DIRECTORY;
+		op = cm_work_acme(work, CM_ACME_DIRECTORY, NULL, NULL);
+		op->tag = CM_ACCOUNT_DIRECTORY;
+		op->request.fresh = true;
 		return CM_FATE_IO;
 	}
 	note_directory(account->id, directory);
-	words = wanting(work, directory);
 	if (words != NULL && account->eab_secret_id == 0 && (directory->external_account_required || account->quirks.eab_required) && eab_url_of(account) != NULL &&
 		account->contact_count > 0 && (account->agreed || directory->terms_of_service == NULL))
 	{

@@ -117,6 +117,15 @@ offered(const CmAcmeDirectory *directory)
 
 #define TAG_DIRECTORY 2
 
+static void
+ask_directory(CmWork *work)
+{
+	CmOp	   *op = cm_work_acme(work, CM_ACME_DIRECTORY, NULL, NULL);
+
+	op->tag = TAG_DIRECTORY;
+	op->request.fresh = true;
+}
+
 /*
  * The profile that the order asks for. A server that knows no profiles would
  * pass the member over, and issue another one than is required; of one that
@@ -137,9 +146,10 @@ choose_profile(CmWork *work, const CmJson *config, const char **profile, CmFate 
 		return true;
 	if (!work->account->quirks.profiles)
 		lacks = "the CA knows no profiles (quirk \"profiles\")";
-	else if (directory == NULL)
+	/* The CA may have got it since the directory was read. */
+	else if (directory == NULL || (!is_offered(directory, *profile) && !cm_acme_session_directory_fresh(work->client->session)))
 	{
-		cm_work_acme(work, CM_ACME_DIRECTORY, NULL, NULL)->tag = TAG_DIRECTORY;
+		ask_directory(work);
 		*fate = CM_FATE_IO;
 		return false;
 	}

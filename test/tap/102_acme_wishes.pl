@@ -45,7 +45,7 @@ sql("SELECT certmgr.create_dns_provider('bind', 'rfc2136', '$config', '$dns->{TS
 ca('pebble', $pebble->{ACME_DIRECTORY}, $pebble->{ACME_TLS_CA}, ", dns_provider => 'bind', profile => 'default'");
 my @scenarios = @{ CertmgrTest::control($run->{acmed}, '/table') };
 my %directory = map { $_->{name} => $_->{directory} } @scenarios;
-ca($_, $directory{$_}, $run->{acmed}{ACME_TLS_CA}) for qw(o21 o22 w01 w02 w03 w04 w05 w06 w07 w08);
+ca($_, $directory{$_}, $run->{acmed}{ACME_TLS_CA}) for qw(o21 o22 w01 w02 w03 w04 w05 w06 w07 w08 w09);
 
 # ---- a lifetime ----
 my $ten = order('ten', 'pebble', '{ten.example.test}', "lifetime => '10 days'");
@@ -206,6 +206,21 @@ ok(CertmgrTest::poll_until($node, qq{SELECT string_agg(a.name || ':' || COALESCE
 like(message($first), qr/; fallback CA "narrow" was passed over: CA "narrow" does not certify "\*\.step\.example\.test".*fallback CA "mute" was passed over: no DNS provider writes "_acme-challenge\.step\.example\.test"/, 'and it is said why');
 like(sql("SELECT string_agg(event, '|' ORDER BY at) FROM certmgr.explain_order($first)"), qr/fallback CA "narrow" was passed over: .*was ordered from fallback CA "pebble"/s, 'by explain_order() as well');
 is(sql("SELECT count(*) FROM certmgr_private.job WHERE kind = 'acme_fallback'"), '0', 'nothing is tried for ever');
+
+# ---- a profile that the CA has just got ----
+sub directories { return grep { $_->{kind} eq 'directory' } @{ CertmgrTest::control($run->{acmed}, '/ledger/w09') }; }
+my @before = directories();
+CertmgrTest::control($run->{acmed}, '/set', { w09 => { profiles => { classic => 'https://ca.example/classic', short => 'https://ca.example/short' } } });
+# What was read within the last 15 s would count; the tests above have taken longer.
+ok(CertmgrTest::poll_until($node, qq{SELECT clock_timestamp() > to_timestamp($before[-1]{at}) + interval '16 s'}), 'the directory of a CA was read a while ago');
+my $new = order('new', 'w09', '{new.w09.example.test}', "profile => 'short'");
+becomes($new, 'issued', 'a profile that was added since');
+is(directories() - @before, 1, 'is found by reading the directory once more');
+new_orders($new, '1', 'and asked for once');
+$new = order('newest', 'w09', '{newest.w09.example.test}', "profile => 'shorter'");
+becomes($new, 'failed', 'another one');
+like(message($new), qr/does not offer it: it lists (classic, short|short, classic);/, 'is not there');
+is(directories() - @before, 1, 'by what was read just now');
 
 # ---- a subscriber that goes while something is on order ----
 sql(qq{SELECT certmgr.create_dns_provider('by hand', 'manual', '{"zone": "example.test", "nameservers": ["$dns->{DNS_SERVER}"]}')});

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "acme/internal.h"
+#include "acme/session_internal.h"
 #include "base/encode.h"
 
 #define MAX_NONCES 2000
@@ -104,6 +104,7 @@ directory(int fd, const char *path)
 	const char *nonce = "nonce";
 	const char *order = "ok";
 	const char *host = base;
+	char		more[128] = "";
 
 	seen->directories++;
 	if (strcmp(path, "/dir-500") == 0)
@@ -129,8 +130,15 @@ directory(int fd, const char *path)
 		nonce = "nonce-bare";
 	if (strcmp(path, "/dir-https") == 0)
 		host = "https://ca.example";
-	snprintf(body, sizeof(body), "{\"newNonce\":\"%s/%s\",\"newAccount\":\"%s/echo\",\"newOrder\":\"%s/%s\",\"meta\":{\"termsOfService\":\"https://ca.example/tos\",\"odd\":[]}}",
-			 base, nonce, base, host, order);
+	if (strcmp(path, "/dir-500-later") == 0 && seen->directories > 1)
+	{
+		answer(fd, 500, true, "Content-Type: text/html\r\n", "<html>oops</html>");
+		return;
+	}
+	if (strcmp(path, "/dir-grows") == 0 && seen->directories > 1)
+		snprintf(more, sizeof(more), "\"revokeCert\":\"%s/ok\",", base);
+	snprintf(body, sizeof(body), "{%s\"newNonce\":\"%s/%s\",\"newAccount\":\"%s/echo\",\"newOrder\":\"%s/%s\",\"meta\":{\"termsOfService\":\"https://ca.example/tos\",\"odd\":[]}}",
+			 more, base, nonce, base, host, order);
 	answer(fd, 200, true, "", body);
 }
 
@@ -572,6 +580,111 @@ test_directory_only(void **state)
 }
 
 static void
+post_fresh(Client *client, Result *result)
+{
+	CmAcmeRequest request = {.target = CM_ACME_DIRECTORY, .fresh = true};
+	CmStatus	st = CM_STATUS_INIT;
+
+	result->client = client;
+	assert_true(cm_acme_post(client->session, &request, done, result, &st));
+}
+
+/* As if the directory had been fetched a while ago, but less than a day. */
+static void
+age(Client *client)
+{
+	client->session->directory_at -= 3600 * 1000;
+	assert_false(cm_acme_session_directory_fresh(client->session));
+}
+
+static void
+test_directory_fresh(void **state)
+{
+	Client		client;
+	Result		result = {0};
+	CmAcmeRequest request = {.target = CM_ACME_RENEWAL_INFO, .url = "id"};
+	CmStatus	st = CM_STATUS_INIT;
+
+	(void) state;
+	client_open(&client, "/dir-grows");
+	assert_false(cm_acme_session_directory_fresh(client.session));
+	post_fresh(&client, &result);
+	wait_for(&client, &result, 1);
+	assert_int_equal(result.reply.status.code, CM_OK);
+	assert_true(cm_acme_session_directory_fresh(client.session));
+	/* it is fresh now; what it lacks the server lacks */
+	post_fresh(&client, &result);
+	post_target(&client, CM_ACME_REVOKE_CERT, &result);
+	wait_for(&client, &result, 3);
+	assert_int_equal(result.reply.status.code, CM_UNSUPPORTED);
+	assert_int_equal(seen->directories, 1);
+	/* an old one does for what it has, not for what it lacks */
+	age(&client);
+	post_target(&client, CM_ACME_DIRECTORY, &result);
+	post_target(&client, CM_ACME_NEW_ORDER, &result);
+	wait_for(&client, &result, 5);
+	assert_int_equal(seen->directories, 1);
+	post_target(&client, CM_ACME_REVOKE_CERT, &result);
+	wait_for(&client, &result, 6);
+	assert_int_equal(result.reply.status.code, CM_OK);
+	assert_int_equal(seen->directories, 2);
+	/* nor for who wants a fresh one; all of them by one request */
+	age(&client);
+	post_fresh(&client, &result);
+	post(&client, "/x", &result);
+	post_fresh(&client, &result);
+	wait_for(&client, &result, 9);
+	assert_int_equal(seen->directories, 3);
+	/* renewal information is asked for every few hours: it is not worth that */
+	age(&client);
+	assert_true(cm_acme_post(client.session, &request, done, &result, &st));
+	wait_for(&client, &result, 10);
+	assert_int_equal(result.reply.status.code, CM_UNSUPPORTED);
+	assert_int_equal(seen->directories, 3);
+	client_close(&client);
+}
+
+static void
+test_directory_fresh_failures(void **state)
+{
+	Client		client;
+	Result		fresh = {0};
+	Result		other = {0};
+
+	(void) state;
+	client_open(&client, "/dir-500-later");
+	post(&client, "/x", &other);
+	wait_for(&client, &other, 1);
+	age(&client);
+	/* who wants a fresh one is told why there is none; all others go on with the old one */
+	post_fresh(&client, &fresh);
+	post(&client, "/x", &other);
+	post_target(&client, CM_ACME_REVOKE_CERT, &fresh);
+	post_target(&client, CM_ACME_NEW_ORDER, &other);
+	wait_for(&client, &fresh, 2);
+	wait_for(&client, &other, 3);
+	assert_int_equal(fresh.reply.status.code, CM_NETWORK);
+	assert_int_equal(fresh.reply.code, 500);
+	assert_int_equal(other.reply.status.code, CM_OK);
+	assert_int_equal(seen->directories, 2);
+	/* asked for anew in the callback, something else needs no new one */
+	fresh.then = "/x";
+	post_fresh(&client, &fresh);
+	wait_for(&client, &fresh, 4);
+	assert_int_equal(fresh.reply.status.code, CM_OK);
+	assert_int_equal(seen->directories, 3);
+	/* destroyed inside the first callback, the second one never comes */
+	fresh.destroy = true;
+	post_fresh(&client, &fresh);
+	post_fresh(&client, &fresh);
+	post(&client, "/x", &other);
+	wait_for(&client, &fresh, 5);
+	client_close(&client);
+	assert_int_equal(fresh.count, 5);
+	assert_int_equal(other.count, 3);
+}
+
+static void
 test_eab(void **state)
 {
 	Client		client;
@@ -1005,6 +1118,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_directory_only),
+		cmocka_unit_test(test_directory_fresh),
+		cmocka_unit_test(test_directory_fresh_failures),
 		cmocka_unit_test(test_eab),
 		cmocka_unit_test(test_bad_arguments),
 		cmocka_unit_test(test_nonces),

@@ -256,6 +256,7 @@ add("w05", "an order that becomes invalid for one of its names", by="102_acme_wi
 add("w06", "an authorization that becomes invalid", by="102_acme_wishes.pl", faults=[edit(refused_name, on="challenge", times=3)])
 add("w07", "notBefore and notAfter are passed over", by="102_acme_wishes.pl", knobs={"times": "ignored"})
 add("w08", "profiles", by="102_acme_wishes.pl", knobs={"profiles": {"classic": "https://ca.example/classic", "short": "https://ca.example/short"}})
+add("w09", "a profile is added later", by="102_acme_wishes.pl", knobs={"profiles": {"classic": "https://ca.example/classic"}})
 
 # ---- authorizations ----
 
