@@ -82,7 +82,7 @@ check_file(int fd, const char *path, CmStatus *st)
 }
 
 static bool
-load_file(const char *path, CmStatus *st)
+load_key_file(const char *path, CmStatus *st)
 {
 	char		content[FILE_MAX + 1];
 	ssize_t		len;
@@ -132,7 +132,7 @@ cm_master_key_load(CmStatus *st)
 	cm_kek_clear();
 	if (cm_guc_master_key_file != NULL && cm_guc_master_key_file[0] != '\0')
 	{
-		if (!load_file(cm_guc_master_key_file, st))
+		if (!load_key_file(cm_guc_master_key_file, st))
 			return false;
 	}
 	else if (cm_guc_master_key_command != NULL && cm_guc_master_key_command[0] != '\0')

@@ -5,6 +5,7 @@
 #ifndef CM_LIFECYCLE_REVOKE_H
 #define CM_LIFECYCLE_REVOKE_H
 
+#include "pg/compat.h"
 #include "store/revocation.h"
 
 /* reason NULL: unspecified; invalid_since 0: not known. Throws when the reason is none, or the time lies ahead. */
@@ -20,7 +21,7 @@ extern void cm_cancel(int64 certificate_id, const char *actor);
 /* All of a subscriber that are pending. */
 extern void cm_cancel_of_subscriber(int64 subscriber_id, const char *actor);
 /* certificate "id" does not exist, with a hint. */
-extern void cm_certificate_missing(int64 certificate_id) pg_attribute_noreturn();
+pg_noreturn extern void cm_certificate_missing(int64 certificate_id);
 
 /* ---- which certificate (revoke_find.c) ---- */
 

@@ -7,12 +7,13 @@
 #define CM_LIFECYCLE_TEMPLATE_COLUMN_H
 
 #include "base/der.h"
+#include "pg/compat.h"
 #include "pg/json.h"
 #include "store/template.h"
 
 /* Throws: what stands at path is wrong, and why. */
-extern void cm_column_refuse(const char *path, const char *fmt,...) pg_attribute_noreturn() pg_attribute_printf(2, 3);
-extern void cm_column_refuse_status(const char *path, const CmStatus *st) pg_attribute_noreturn();
+pg_noreturn extern void cm_column_refuse(const char *path, const char *fmt,...) pg_attribute_printf(2, 3);
+pg_noreturn extern void cm_column_refuse_status(const char *path, const CmStatus *st);
 
 extern const CmJson *cm_column_json(const CmTemplateRow *row, CmTemplateColumn column);
 /* NULL for NULL. */

@@ -39,16 +39,16 @@ cm_san_texts(CmSlice general_names, int *count)
 	return texts;
 }
 
-typedef struct List
+typedef struct Texts
 {
 	char	  **texts;
 	int			count;
-} List;
+} Texts;
 
 static void
 append_text(const char *name, void *arg)
 {
-	List	   *list = arg;
+	Texts	   *list = arg;
 
 	list->texts[list->count++] = pstrdup(name);
 }
@@ -56,7 +56,7 @@ append_text(const char *name, void *arg)
 char **
 cm_usage_texts(uint32_t key_usage, CmSlice ext_key_usage, int *count)
 {
-	List		list = {0};
+	Texts		list = {0};
 
 	list.texts = palloc0(sizeof(char *) * (ext_key_usage.len / OID_MIN + KEY_USAGES + 1));
 	cm_usage_each(key_usage, ext_key_usage, append_text, &list);

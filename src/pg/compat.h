@@ -20,6 +20,11 @@
 #include "varatt.h"
 #endif
 
+/* 18 has a word before a function that does not return; before, one behind it. */
+#ifndef pg_noreturn
+#define pg_noreturn _Noreturn
+#endif
+
 /*
  * 17 moved the number of a process out of PGPROC into MyProcNumber. The
  * inverse, GetPGProcByNumber(), is the same everywhere.

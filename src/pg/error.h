@@ -6,6 +6,7 @@
 #define CM_PG_ERROR_H
 
 #include "base/status.h"
+#include "pg/compat.h"
 #include "utils/elog.h"
 
 #define CM_ERRCODE_POLICY MAKE_SQLSTATE('P', 'K', '0', '0', '1')
@@ -19,6 +20,6 @@
 /* The SQLSTATE that stands for a status. */
 extern int	cm_error_code(CmCode code);
 /* Throws it: reason, detail, and a hint (may be NULL; sealed states bring their own). Never returns. */
-extern void cm_throw(const CmStatus *st, const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void cm_throw(const CmStatus *st, const char *hint);
 
 #endif
