@@ -21,7 +21,6 @@
 /* A person has to do something: once a day we look whether it was done. */
 #define HUMAN_MS (INT64CONST(24) * 3600 * 1000)
 #define EAB_TIMEOUT_MS 30000
-#define CONFIG_MAX 0x100000		/* a jsonb configuration with trust anchors; far above any sane one */
 
 static bool
 is(const char *string, const char *what)
@@ -129,6 +128,7 @@ take_algorithms(CmWork *work, CmOp *op)
 		const char *jws;
 		CmKeyAlg	key;
 	}			choices[] = {{"ES256", CM_KEY_EC_P256}, {"ES384", CM_KEY_EC_P384}, {"RS256", CM_KEY_RSA_2048}, {"ES512", CM_KEY_EC_P521}, {"EdDSA", CM_KEY_ED25519}};
+	CmSlice		body = cm_reply_body(&op->reply);
 	CmJson	   *problem;
 	const CmJson *list;
 	CmKeyAlg	now;
@@ -136,7 +136,7 @@ take_algorithms(CmWork *work, CmOp *op)
 	if (!is(op->reply.problem_type, "badSignatureAlgorithm") || work->account->url != NULL)
 		return false;
 	(void) cm_store_key_spki(work->account->key_id, &now);
-	problem = cm_json_parse(cm_reply_body(&op->reply), CONFIG_MAX, NULL);
+	problem = cm_json_parse(body, body.len, NULL);
 	list = problem != NULL ? cm_json_get(problem, "algorithms") : NULL;
 	for (int i = 0; i < lengthof(choices); i++)
 	{
@@ -200,7 +200,7 @@ find_apply(CmWork *work)
 static char *
 eab_url_of(const CmAcmeAccountRow *account)
 {
-	CmJson	   *config = cm_json_parse(cm_slice(account->ca_config, strlen(account->ca_config)), CONFIG_MAX, NULL);
+	CmJson	   *config = cm_json_config(account->ca_config, NULL);
 	const char *name = cm_json_get_string(config, "preset");
 	CmAcmePreset *preset = NULL;
 
@@ -233,7 +233,7 @@ eab_prepare(CmWork *work)
 {
 	CmAcmeAccountRow *account = work->account;
 	char	   *url = eab_url_of(account);
-	CmJson	   *config = cm_json_parse(cm_slice(account->ca_config, strlen(account->ca_config)), CONFIG_MAX, NULL);
+	CmJson	   *config = cm_json_config(account->ca_config, NULL);
 	const char *mail = account->contact_count > 0 ? account->contacts[0] : NULL;
 	CmOp	   *op;
 

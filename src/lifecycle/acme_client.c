@@ -86,7 +86,7 @@ pace_of(CmAcmeClients *clients, const CmAcmeAccountRow *account)
 static bool
 open_session(CmAcmeClients *clients, CmAcmeClient *client, CmStatus *st)
 {
-	CmJson	   *config = cm_json_parse(cm_slice(client->config, strlen(client->config)), 0x100000, st);
+	CmJson	   *config = cm_json_config(client->config, st);
 
 	if (config == NULL)
 		return false;

@@ -6,10 +6,11 @@
 #include "postgres.h"
 
 #include "crypto/digest.h"
+#include "lib/stringinfo.h"
 #include "lifecycle/acme_work.h"
 #include "lifecycle/foreign.h"
 #include "lifecycle/notify.h"
-#include "lib/stringinfo.h"
+#include "lifecycle/texts.h"
 #include "pg/interval.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
@@ -22,15 +23,12 @@
 #include "x509/name.h"
 #include "x509/policy.h"
 #include "x509/san.h"
-#include "x509/usage.h"
 
 #define CHAIN_MAX 10			/* certificates in an answer: real chains have two to four */
 #define DAY INT64CONST(86400)
 /* CAs antedate by an hour or so; private ones issue for years (Pebble: five). */
 #define ANTEDATE_MAX (30 * DAY)
 #define LIFETIME_MAX (10 * 366 * DAY)
-#define USAGES_MAX 64
-#define CONFIG_MAX 0x100000		/* of a CA: anchors are the bulk of it */
 
 static bool
 check(const CmAcmeOrderRow *order, CmSlice spki, const CmCertificate *cert, CmAcmeIssued *out, CmStatus *st)
@@ -124,44 +122,6 @@ remarks(const CmAcmeOrderRow *order, const CmCertificate *cert, const char *judg
 	return words.len > 0 ? words.data : NULL;
 }
 
-typedef struct Names
-{
-	char	   *names[USAGES_MAX];
-	int			count;
-} Names;
-
-static void
-add_name(const char *name, void *arg)
-{
-	Names	   *names = arg;
-
-	if (names->count < USAGES_MAX)
-		names->names[names->count++] = pstrdup(name);
-}
-
-/* The names of the certificate as text, in their order. */
-static bool
-describe_sans(CmSlice general_names, CmAcmeIssued *out, CmStatus *st)
-{
-	CmBuf	   *canonical = cm_own_buf(0);
-	CmSlice		rest;
-	CmDer		name;
-
-	if (!cm_san_canonical(general_names, canonical, st))
-		return false;
-	out->sans = palloc(sizeof(char *) * (canonical->len / 2 + 1));	/* a name has two octets at least */
-	rest = cm_slice(canonical->data, canonical->len);
-	while (cm_der_next(&rest, &name))
-	{
-		CmBuf	   *words = cm_own_buf(0);
-
-		if (!cm_san_format(name.whole, words, st))
-			return false;
-		out->sans[out->san_count++] = pstrdup(cm_buf_cstr(words));
-	}
-	return true;
-}
-
 /* A certificate rests at least this long before it is renewed: ten seconds. */
 #define RENEW_MIN (10 * USECS_PER_SEC)
 
@@ -186,21 +146,22 @@ static bool
 describe(const CmAcmeOrderRow *order, const CmCertificate *cert, CmAcmeIssued *out, CmStatus *st)
 {
 	CmBuf	   *subject = cm_own_buf(0);
-	Names	   *usages = palloc0(sizeof(Names));
+	CmBuf	   *sans = cm_own_buf(0);
 	CmSlice		serial = cert->serial;
 	uint8	   *digest = palloc(32);
 
-	if (!cm_name_format(cert->subject, subject, st) || !describe_sans(cert->sans, out, st))
+	if (!cm_name_format(cert->subject, subject, st) || !cm_san_canonical(cert->sans, sans, st))
+		return false;
+	out->sans = cm_san_texts_try(cm_buf_slice(sans), &out->san_count, st);
+	if (out->sans == NULL)
 		return false;
 	if (serial.len > 1 && serial.data[0] == 0)	/* the sign byte */
 		serial = cm_slice(serial.data + 1, serial.len - 1);
-	cm_usage_each(cert->key_usage, cert->ext_key_usage, add_name, usages);
 	if (!cm_sha256(cert->der, digest))
 		return cm_fail_crypto(st, "could not compute a digest");
 	out->serial = serial;
 	out->subject = pstrdup(cm_buf_cstr(subject));
-	out->usages = usages->names;
-	out->usage_count = usages->count;
+	out->usages = cm_usage_texts(cert->key_usage, cert->ext_key_usage, &out->usage_count);
 	out->not_before = time_t_to_timestamptz((pg_time_t) cert->not_before);
 	out->not_after = time_t_to_timestamptz((pg_time_t) cert->not_after);
 	out->renew_at = renewal_time(order, cert);
@@ -235,7 +196,7 @@ static bool
 check_anchored(const char *ca_config, CmSlice chain, const CmCertificate *leaf, CmStatus *st)
 {
 	CmStatus	ignored = CM_STATUS_INIT;
-	CmJson	   *config = cm_json_parse(cm_slice(ca_config, strlen(ca_config)), CONFIG_MAX, &ignored);
+	CmJson	   *config = cm_json_config(ca_config, &ignored);
 	const char *anchors = cm_json_get_string(config, "chain_anchors");
 	int64		now = (int64) timestamptz_to_time_t(GetCurrentTimestamp());
 	CmBuf	   *name = cm_own_buf(0);

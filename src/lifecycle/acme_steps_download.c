@@ -15,8 +15,6 @@
 
 /* A leaf with its issuers; chains of big keys have some 20 KiB. */
 #define CHAIN_MAX (1024 * 1024)
-/* Like every configuration of a CA. */
-#define CONFIG_MAX 0x100000
 
 /* Attempts to get a certificate that can be read. */
 #define UNREADABLE_MAX 5
@@ -84,7 +82,7 @@ cm_step_download_apply(CmWork *work)
 {
 	CmOp	   *op = work->ops[0];
 	CmStatus	st = CM_STATUS_INIT;
-	CmJson	   *config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CONFIG_MAX, &st);
+	CmJson	   *config = cm_json_config(work->account->ca_config, &st);
 	const char *wanted = cm_json_get_string(config, "preferred_chain");
 
 	if (op->tag == TAG_ALTERNATE)

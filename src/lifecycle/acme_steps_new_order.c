@@ -19,9 +19,6 @@
 #include "utils/timestamp.h"
 #include "x509/certificate.h"
 
-/* Like every configuration of a CA. */
-#define CONFIG_MAX 0x100000
-
 /* How often an order looks whether the one with the same names is through. */
 #define TWIN_MS 10000
 
@@ -82,7 +79,7 @@ profile_refused(CmWork *work, const CmOp *op)
 
 	if (!refused || op->reply.status.code != CM_REFUSED || (work->variant & WITHOUT_PROFILE))
 		return false;
-	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CONFIG_MAX, &st);
+	config = cm_json_config(work->account->ca_config, &st);
 	policy = cm_json_get_string(config, "profile_policy");
 	if (profile_of(work, config) == NULL || policy == NULL || strcmp(policy, "preferred") != 0)
 		return false;
@@ -256,7 +253,7 @@ cm_step_new_order_prepare(CmWork *work)
 		ids[i].type = cm_address_parse(order->identifiers[i], address, &len) ? "ip" : "dns";
 		ids[i].value = order->identifiers[i];
 	}
-	config = cm_json_parse(cm_slice(work->account->ca_config, strlen(work->account->ca_config)), CONFIG_MAX, &st);
+	config = cm_json_config(work->account->ca_config, &st);
 	if (!choose_profile(work, config, &wish.profile, &fate))
 		return fate;
 	wish.replaces = replaces(order);

@@ -191,7 +191,7 @@ cm_ca_request(const char *name)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_CA_NOT_USABLE),
 				 errmsg("the key of certificate authority \"%s\" is not here", name)));
-	config = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), 65536, &st);
+	config = cm_json_config(ca->config, &st);
 	if (config == NULL || !cm_name_parse(cm_json_get_string(config, "subject"), subject, &st))
 		cm_throw(&st, NULL);
 	wanted = cm_slice(subject->data, subject->len);

@@ -303,13 +303,12 @@ cm_ca_certificate_put(int64 issuing_ca, int64 issuer_id, int shard, CmSlice der,
 	CmStatus	st = CM_STATUS_INIT;
 	CmCertificateNew row = {0};
 	CmBodyNew	body = {0};
-	struct CmInserter *writer;
 	int64		there;
 
 	if (!cm_certificate_parse(der, &cert, &st))
 		cm_throw(&st, NULL);
 	cm_lock_exclusive(CM_LOCK_IMPORT, cert.not_after);
-	there = cm_import_find(der, cert.serial, time_t_to_timestamptz(cert.not_after));
+	there = cm_import_find(&cert);
 	if (there != 0)
 	{
 		cm_ca_certificate_claim(there, issuing_ca, issuer_id);
@@ -328,8 +327,6 @@ cm_ca_certificate_put(int64 issuing_ca, int64 issuer_id, int shard, CmSlice der,
 	body.certificate_id = row.id;
 	body.der = der;
 	body.chain = chain;
-	writer = cm_body_open();
-	cm_body_put(writer, &body);
-	cm_body_close(writer);
+	cm_body_insert(&body);
 	return row.id;
 }

@@ -156,7 +156,7 @@ fill_private(CmIssuer *issuer, const CmCaRow *ca, CmSlice name_constraints)
 	issuer->not_after = cert.not_after;
 	issuer->path_length = cert.path_length;
 	issuer->name_constraints = cm_slice_copy(name_constraints);
-	config = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), 65536, &st);
+	config = cm_json_config(ca->config, &st);
 	if (config == NULL)
 		cm_throw(&st, NULL);
 	issuer->ca_issuers_url = copy_string(cm_json_get_string(config, "ca_issuers_url"));

@@ -12,8 +12,6 @@
 #include "store/dns_zone.h"
 #include "utils/timestamp.h"
 
-#define CONFIG_MAX 0x100000
-
 /* A TXT record with the hash of the key authorization, at that label below the name. plain: where programs expect it that compute it themselves. */
 static bool
 plan_txt(CmWork *work, const CmAcmeAuthorizationRow *authorization, const char *label, bool plain, CmStatus *st)
@@ -200,7 +198,7 @@ const char *
 cm_challenge_of_ca(const char *config)
 {
 	CmStatus	st = CM_STATUS_INIT;
-	CmJson	   *json = cm_json_parse(cm_slice(config, strlen(config)), CONFIG_MAX, &st);
+	CmJson	   *json = cm_json_config(config, &st);
 	const char *type = cm_json_get_string(json, "challenge_type");
 
 	type = pstrdup(type != NULL ? type : "dns-01");

@@ -126,7 +126,7 @@ static Result
 result_of(const CmCrlConfig *config, const CmCaRow *ca)
 {
 	CmStatus	st = CM_STATUS_INIT;
-	CmJson	   *now = cm_json_parse(cm_slice(ca->config, strlen(ca->config)), 65536, &st);
+	CmJson	   *now = cm_json_config(ca->config, &st);
 	Result		result;
 
 	if (now == NULL)

@@ -11,13 +11,11 @@
 #include "store/dns_provider_row.h"
 #include "store/secret.h"
 
-#define CONFIG_MAX 0x100000		/* a jsonb configuration with trust anchors; far above any sane one */
-
 static bool
 load(const CmDnsProviderRow *row, CmDnsSide *side, CmStatus *st)
 {
 	side->provider = cm_dns01_provider(row->type);
-	side->config = cm_json_parse(cm_slice(row->config, strlen(row->config)), CONFIG_MAX, st);
+	side->config = cm_json_config(row->config, st);
 	if (side->provider == NULL)
 		return cm_fail(st, CM_UNSUPPORTED, "DNS provider \"%s\" has the unknown type \"%s\"", row->name, row->type);
 	if (side->config == NULL)

@@ -16,8 +16,6 @@
 #include "utils/timestamp.h"
 #include "x509/name.h"
 
-/* Of the usages on a row; more than anybody uses. */
-#define USAGES_MAX 64
 /* Of the sentences on a row: some six of them; whoever breaks more has been told enough. */
 #define WORDS_MAX 1024
 
@@ -38,7 +36,7 @@ cm_foreign_row(const CmCertificate *cert, CmCertificateNew *row)
 	texts = cm_san_texts(cert->sans, &count);
 	row->sans = cm_datum_text_array(texts, count);
 	texts = cm_usage_texts(cert->has_key_usage ? cert->key_usage : 0, cert->ext_key_usage, &count);
-	row->usages = cm_datum_text_array(texts, Min(count, USAGES_MAX));
+	row->usages = cm_datum_text_array(texts, count);
 	row->key_algorithm = cm_key_alg_name(cert->key_alg);
 	row->is_ca = cert->ca;
 	row->not_before = time_t_to_timestamptz(cert->not_before);
@@ -98,8 +96,7 @@ cm_foreign_keep(const CmCertificate *cert, CmSlice chain, int64 ca_id, const cha
 {
 	CmCertificateNew row = {0};
 	CmBodyNew	body = {0};
-	struct CmInserter *writer;
-	int64		there = cm_import_find(cert->der, cert->serial, time_t_to_timestamptz(cert->not_after));
+	int64		there = cm_import_find(cert);
 
 	if (there != 0)
 		return there;
@@ -114,8 +111,6 @@ cm_foreign_keep(const CmCertificate *cert, CmSlice chain, int64 ca_id, const cha
 	body.certificate_id = row.id;
 	body.der = cert->der;
 	body.chain = chain;
-	writer = cm_body_open();
-	cm_body_put(writer, &body);
-	cm_body_close(writer);
+	cm_body_insert(&body);
 	return row.id;
 }

@@ -140,13 +140,12 @@ put(CmSlice der, CmSlice chain, const CmOwn *key, const CmSubscriber *subscriber
 	CmBodyNew	body = {0};
 	CmSubjectKey sealed = {0};
 	CmStatus	st = CM_STATUS_INIT;
-	struct CmInserter *writer;
 	int64		there;
 
 	if (!cm_certificate_parse(der, &cert, &st))
 		cm_throw(&st, NULL);
 	cm_lock_exclusive(CM_LOCK_IMPORT, cert.not_after);
-	there = cm_import_find(der, cert.serial, time_t_to_timestamptz(cert.not_after));
+	there = cm_import_find(&cert);
 	if (there != 0)
 	{
 		add_key(there, key, actor);
@@ -166,9 +165,7 @@ put(CmSlice der, CmSlice chain, const CmOwn *key, const CmSubscriber *subscriber
 	/* What is in our own rows is not kept twice. */
 	body.chain = row.issuer_id == 0 ? chain : cm_slice(NULL, 0);
 	body.sealed_key = sealed.sealed;
-	writer = cm_body_open();
-	cm_body_put(writer, &body);
-	cm_body_close(writer);
+	cm_body_insert(&body);
 	cm_notify("imported", row.id, row.subscriber_id);
 	return row.id;
 }

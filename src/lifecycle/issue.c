@@ -206,7 +206,6 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	CmStatus	st = CM_STATUS_INIT;
 	const char *message = "ordered: certmgr.order_status shows how far the worker is";
 	CmAcmeTimes times = {NULL, w->not_before};
-	struct CmInserter *writer;
 	CmOwnerScope scope;
 
 	w = without_covered(w, &message);
@@ -239,9 +238,7 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	body.spki = key->spki;
 	body.csr = w->csr.len > 0 ? w->csr : cm_slice(csr->data, csr->len);
 	body.sealed_key = key->sealed;
-	writer = cm_body_open();
-	cm_body_put(writer, &body);
-	cm_body_close(writer);
+	cm_body_insert(&body);
 
 	cm_owner_enter(&scope);
 	cm_acme_request(id, issuer->ca_id, w->san_list, w->san_count, &times);

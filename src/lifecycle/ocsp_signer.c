@@ -105,7 +105,6 @@ put(const NewSigner *n, TimestampTz now)
 	static char *usages[] = {"digitalSignature", "OCSPSigning"};
 	CmCertificateNew row = {0};
 	CmBodyNew	body = {0};
-	struct CmInserter *writer;
 
 	row.id = cm_certificate_next_id();
 	row.ca_id = n->issuer->ca_id;
@@ -126,9 +125,7 @@ put(const NewSigner *n, TimestampTz now)
 	cm_certificate_put(&row);
 	body.certificate_id = row.id;
 	body.der = cm_slice(n->der->data, n->der->len);
-	writer = cm_body_open();
-	cm_body_put(writer, &body);
-	cm_body_close(writer);
+	cm_body_insert(&body);
 	cm_ocsp_signer_put(row.id, n->issuer->ca_id, n->issuer->key_id, n->key_id, row.not_before, row.not_after);
 }
 

@@ -15,9 +15,8 @@
 #define OID_MIN 2
 
 char **
-cm_san_texts(CmSlice general_names, int *count)
+cm_san_texts_try(CmSlice general_names, int *count, CmStatus *st)
 {
-	CmStatus	st = CM_STATUS_INIT;
 	CmSlice		rest = general_names;
 	CmDer		name;
 	char	  **texts;
@@ -32,10 +31,21 @@ cm_san_texts(CmSlice general_names, int *count)
 	{
 		CmBuf	   *shown = cm_own_buf(0);
 
-		if (!cm_san_format(name.whole, shown, &st))
-			cm_throw(&st, NULL);
+		if (!cm_san_format(name.whole, shown, st))
+			return NULL;
 		texts[(*count)++] = pstrdup(cm_buf_cstr(shown));
 	}
+	return texts;
+}
+
+char **
+cm_san_texts(CmSlice general_names, int *count)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	char	  **texts = cm_san_texts_try(general_names, count, &st);
+
+	if (texts == NULL)
+		cm_throw(&st, NULL);
 	return texts;
 }
 

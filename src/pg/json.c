@@ -29,6 +29,8 @@
  * far below palloc's limit of 1 GB.
  */
 #define MAX_TEXT ((size_t) 16 * 1024 * 1024)
+/* Trust anchors are the bulk of a configuration; this is far above any sane one. */
+#define CONFIG_MAX ((size_t) 1024 * 1024)
 
 struct CmJson
 {
@@ -287,6 +289,12 @@ cm_json_parse(CmSlice input, size_t max, CmStatus *st)
 	root = parse_text(input, st);
 #endif
 	return root;
+}
+
+CmJson *
+cm_json_config(const char *config, CmStatus *st)
+{
+	return cm_json_parse(cm_slice(config, strlen(config)), CONFIG_MAX, st);
 }
 
 void

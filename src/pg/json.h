@@ -21,6 +21,8 @@ typedef struct CmJson CmJson;	/* palloc'ed in (a child of) the context current a
 
 /* UTF-8 text without NUL bytes, at most max bytes, depth at most CM_JSON_MAX_DEPTH, duplicate keys: the last wins. NULL and st on failure. */
 extern CmJson *cm_json_parse(CmSlice input, size_t max, CmStatus *st);
+/* The configuration of a CA or a DNS provider, as its row has it. */
+extern CmJson *cm_json_config(const char *config, CmStatus *st);
 /* Gives a tree back before its memory context goes (with all strings had from it). Root only; NULL is allowed. */
 extern void cm_json_free(CmJson *root);
 extern CmJsonType cm_json_type(const CmJson *json);

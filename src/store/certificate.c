@@ -144,6 +144,15 @@ cm_body_close(CmInserter *writer)
 }
 
 void
+cm_body_insert(const CmBodyNew *body)
+{
+	CmInserter *writer = cm_body_open();
+
+	cm_body_put(writer, body);
+	cm_body_close(writer);
+}
+
+void
 cm_certificate_renewal_done(int64 id)
 {
 	static CmQuery update = {"UPDATE certmgr.certificate SET renew_at = NULL, renew_attempts = 0 WHERE id = $1", 1, {INT8OID}};

@@ -53,6 +53,8 @@ extern void cm_certificate_put(const CmCertificateNew *certificate);
 extern struct CmInserter *cm_body_open(void);
 extern void cm_body_put(struct CmInserter *writer, const CmBodyNew *body);
 extern void cm_body_close(struct CmInserter *writer);
+/* One alone. */
+extern void cm_body_insert(const CmBodyNew *body);
 /* It was renewed, or must not be any more: the worker leaves it alone. */
 extern void cm_certificate_renewal_done(int64 id);
 

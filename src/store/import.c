@@ -11,13 +11,14 @@
 #include "utils/timestamp.h"
 
 int64
-cm_import_find(CmSlice der, CmSlice serial, TimestampTz not_after)
+cm_import_find(const CmCertificate *cert)
 {
 	static CmQuery select = {
 		"SELECT c.id FROM certmgr.certificate c JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
 		" WHERE c.not_after = $1 AND c.serial = $2 AND b.der = $3 ORDER BY c.id LIMIT 1", 3, {TIMESTAMPTZOID, BYTEAOID, BYTEAOID}};
-	CmRows		rows = cm_query_latest(&select, (Datum[]) {TimestampTzGetDatum(not_after), cm_datum_bytea(serial.data, serial.len),
-														   cm_datum_bytea(der.data, der.len)}, NULL);
+	CmRows		rows = cm_query_latest(&select, (Datum[]) {
+		TimestampTzGetDatum(time_t_to_timestamptz(cert->not_after)), cm_datum_bytea(cert->serial.data, cert->serial.len),
+		cm_datum_bytea(cert->der.data, cert->der.len)}, NULL);
 
 	return rows.count > 0 ? cm_rows_int64(&rows, 0, 0) : 0;
 }

@@ -4,11 +4,10 @@
 #ifndef CM_STORE_IMPORT_H
 #define CM_STORE_IMPORT_H
 
-#include "base/der.h"
-#include "datatype/timestamp.h"
+#include "x509/certificate.h"
 
-/* The id of a certificate with exactly these bytes, or 0. */
-extern int64 cm_import_find(CmSlice der, CmSlice serial, TimestampTz not_after);
+/* The id of that very certificate, or 0. */
+extern int64 cm_import_find(const CmCertificate *cert);
 
 typedef struct CmIssuerCandidate
 {
