@@ -23,3 +23,19 @@ SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnames
  WHERE n.nspname LIKE 'certmgr%' AND c.relkind IN ('r', 'S')
    AND c.relpersistence = 'p'
    AND c.oid <> ALL ((SELECT extconfig FROM pg_extension WHERE extname = 'certmgr')::oid[]);
+-- for the tests of messages: runs a statement, and says on one line what became of it; ids are shown as N
+CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+	words text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	words := concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''), nullif(hint, ''));
+	words := regexp_replace(words, '([Cc]ertificate|key|serial number) \d+', '\1 N', 'g');
+	RETURN regexp_replace(regexp_replace(words, '\(\d+\)', '(N)', 'g'), '/tmp/[^"'']*', 'PATH', 'g');
+END
+$$;
