@@ -11,6 +11,8 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "postmaster/bgworker.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/wait_event.h"
@@ -72,6 +74,17 @@
 #define CM_BGWORKER_INTERRUPTIBLE BGWORKER_INTERRUPTIBLE
 #else
 #define CM_BGWORKER_INTERRUPTIBLE 0
+#endif
+
+/*
+ * Whether commits wait for synchronous standbys at all: a flag in shared
+ * memory, which became one of several bits in 18 and in the minor releases
+ * of May 2025.
+ */
+#ifdef SYNC_STANDBY_DEFINED
+#define cm_sync_standbys_defined() ((WalSndCtl->sync_standbys_status & SYNC_STANDBY_DEFINED) != 0)
+#else
+#define cm_sync_standbys_defined() (WalSndCtl->sync_standbys_defined)
 #endif
 
 /* What a check hook of a setting hands on is malloc'ed; 16 gave it a memory of its own. */

@@ -4,12 +4,17 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pg/caller.h"
+#include "pg/compat.h"
 #include "pg/tx.h"
 #include "pgstat.h"
+#include "replication/syncrep.h"
 #include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/pmsignal.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -50,6 +55,53 @@ cm_tx_begin(void)
 	cm_owner_enter(&scope);
 }
 
+/* What a commit waits for before it comes back, as SyncRepWaitForLSN() sees it; that is not to be had from outside. */
+static bool
+is_awaited(void)
+{
+	int			mode = SYNC_REP_WAIT_FLUSH;
+	bool		awaited;
+
+	if (!SyncRepRequested() || !cm_sync_standbys_defined())
+		return false;
+	if (synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_WRITE)
+		mode = SYNC_REP_WAIT_WRITE;
+	else if (synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_APPLY)
+		mode = SYNC_REP_WAIT_APPLY;
+	LWLockAcquire(SyncRepLock, LW_SHARED);
+	awaited = WalSndCtl->lsn[mode] < XactLastCommitEnd;
+	LWLockRelease(SyncRepLock);
+	return awaited;
+}
+
+/*
+ * Law L1: what an engine does after a commit must be known to whoever goes on
+ * after a crash or a failover. Two ways in which a commit says less than that:
+ * with synchronous_commit = off it may not be on disk; and one that waits for
+ * a synchronous standby comes back without it, with no more than a warning,
+ * when the postmaster dies (which sets ProcDiePending and nothing that would
+ * make CHECK_FOR_INTERRUPTS() look at it), when we are told to go, or when the
+ * query is canceled (of which no trace is left).
+ */
+static void
+make_sure(void)
+{
+	XLogFlush(XactLastCommitEnd);
+	if (!PostmasterIsAlive())
+		proc_exit(1);
+	if (ProcDiePending)
+	{
+		InterruptPending = true;
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (is_awaited())
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("canceling the wait for a synchronous standby and what was to be done after it"),
+				 errdetail("The transaction has committed locally, but might not have been replicated: after a failover nobody would know what was done at CAs and in the DNS."),
+				 errhint("The work goes on by itself when the standby follows: see pg_stat_replication.")));
+}
+
 void
 cm_tx_commit(void)
 {
@@ -63,13 +115,7 @@ cm_tx_commit(void)
 	else
 		CommitTransactionCommand();
 	MemoryContextSwitchTo(outer_context);
-	/*
-	 * A commit that waits for a synchronous standby comes back when the server
-	 * goes, with no more than a warning: the standby, which may be the server
-	 * of tomorrow, knows nothing of what we are about to do (law L1).
-	 */
-	if (ProcDiePending)
-		CHECK_FOR_INTERRUPTS();
+	make_sure();
 }
 
 /* Takes the error that was caught, into a buffer; what is not ours to swallow is thrown on. */

@@ -21,7 +21,11 @@ extern void cm_tx_in_procedure(bool procedure);
 
 /* StartTransactionCommand, snapshot pushed, user = certmgr_owner (security-restricted), search_path = pg_catalog, pg_temp; statement start time set. */
 extern void cm_tx_begin(void);
-/* Pops the snapshot, commits, reports statistics; the caller's memory context is current again. */
+/*
+ * Pops the snapshot, commits; the caller's memory context is current again.
+ * When it comes back the transaction is on disk, and at a synchronous standby where there is one to wait for: what depends on it may be
+ * done. Otherwise it throws (a wait for the standby that was canceled), or ends the process (the server goes).
+ */
 extern void cm_tx_commit(void);
 /* The same; when the commit itself fails: false, the transaction rolled back, why in message. */
 extern bool cm_tx_try_commit(char *message, size_t size);

@@ -5,7 +5,9 @@ ZONE=example.test          the zone
 
 DIR/vars says where it listens. Control (plain HTTP): GET /table, GET /state, GET /ledger/NAME; POST /kill {"on": true}: from now on each CA
 holds its first request of each kind, once before it is carried out and once after; GET /held {"count", "age"}; POST /release forgets the held
-requests (their clients have been killed meanwhile); {"on": true, "points": [["newOrder", "after"]]} holds there only; POST /set {"NAME": {...}} changes knobs. Ends on SIGTERM.
+requests (their clients have been killed meanwhile), with {"deliver": true} they go on, with
+{"only": ["NAME"]} those of these; {"on": true, "points": [["newOrder", "after"]]} holds there only
+(["lookup", "before"]: all questions for TXT records to our views of the DNS); POST /set {"NAME": {...}} changes knobs. Ends on SIGTERM.
 """
 import asyncio
 import json
@@ -96,27 +98,29 @@ class App:
     # ---- kills ----
 
     def wants(self, ca, point):
+        # Asked again when no answer comes: they are held as long as that is wished, and only then.
+        if point[0] == "lookup":
+            return self.killing and self.points is not None and point in self.points
         return self.killing and point not in ca.struck_points and (self.points is None or point in self.points)
 
     async def hold(self, ca, kind, phase):
-        """False: the client is gone, and nothing more is to be done."""
+        """False: the client is gone, and nothing more is to be done; true: as if nothing had been."""
         point = (kind, phase)
         if not self.wants(ca, point):
             return True
         ca.struck_points.add(point)
         future = asyncio.get_running_loop().create_future()
         self.held.append((time.time(), future, ca.name, kind, phase))
-        await future
-        return False
+        return await future
 
-    async def hold_dns(self, scenarios, phase):
+    async def hold_dns(self, scenarios, kind, phase):
         """Held once for all of them that want it."""
-        wanting = [self.cas[name] for name in scenarios if self.wants(self.cas[name], ("update", phase))]
+        wanting = [self.cas[name] for name in scenarios if self.wants(self.cas[name], (kind, phase))]
         if not wanting:
             return True
         for ca in wanting[1:]:
-            ca.struck_points.add(("update", phase))
-        return await self.hold(wanting[0], "update", phase)
+            ca.struck_points.add((kind, phase))
+        return await self.hold(wanting[0], kind, phase)
 
     # ---- control ----
 
@@ -136,9 +140,11 @@ class App:
             self.killing = wish["on"]
             self.points = {tuple(point) for point in wish["points"]} if "points" in wish else None
         elif path == "/release":
-            held, self.held = self.held, []
+            wish = json.loads(request.body or b"{}")
+            held = [entry for entry in self.held if entry[2] in wish.get("only", [entry[2]])]
+            self.held = [entry for entry in self.held if entry not in held]
             for entry in held:
-                entry[1].set_result(None)
+                entry[1].set_result(bool(wish.get("deliver")))
             answer = {"count": len(held)}
         elif path == "/set":
             for name, knobs in json.loads(request.body).items():

@@ -155,7 +155,7 @@ class Proxy:
         # One UPDATE may be of several scenarios: what any of them does to it is done to all.
         scenarios = sorted({self.app.scenario_of(n) for n in names} - {None})
         do = next(filter(None, [self.app.dns_rule(s, self.view, "update" if update else "query", rtype, tcp) for s in scenarios]), None)
-        if do == "drop" or (update and not await self.app.hold_dns(scenarios, "before")):
+        if do == "drop" or ((update or rtype == "TXT") and not await self.app.hold_dns(scenarios, "update" if update else "lookup", "before")):
             return None
         if do == "servfail":
             return edit(message, 2)
@@ -169,7 +169,7 @@ class Proxy:
             answer = await (exchange_tcp if tcp else exchange_udp)(self.upstream, message)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
             return None
-        if do == "lost" or (update and not await self.app.hold_dns(scenarios, "after")):
+        if do == "lost" or (update and not await self.app.hold_dns(scenarios, "update", "after")):
             return None
         return answer
 

@@ -258,6 +258,11 @@ add("w07", "notBefore and notAfter are passed over", by="102_acme_wishes.pl", kn
 add("w08", "profiles", by="102_acme_wishes.pl", knobs={"profiles": {"classic": "https://ca.example/classic", "short": "https://ca.example/short"}})
 add("w09", "a profile is added later", by="102_acme_wishes.pl", knobs={"profiles": {"classic": "https://ca.example/classic"}})
 
+# For a server whose standby does not hear what it commits: 118_acmed_durable.pl.
+add("w10", "a certificate without proof", by="118_acmed_durable.pl", knobs={"prevalidated": True}, orders=1, extra=-2)
+add("w09", "one certificate without proof, one whose names but the first need it", by="118_acmed_durable.pl", knobs={"prevalidated": 1}, orders=2, extra=-3, wobble=2,
+    certs=[["{s}.example.test"], ["%s.{s}.example.test" % x for x in "abcd"]])
+
 # ---- authorizations ----
 
 add("a01", "valid, and no challenge that we know", knobs={"prevalidated": True}, extra=-1, faults=[

@@ -32,8 +32,9 @@ sub start
 	$self->{node} = CertmgrTest::cluster($name, %o, conf => "certmgr.allowed_networks = '127.0.0.0/8, ::1/128'\ncertmgr.max_orders_in_flight = 1000\n");
 	$self->{dns} = CertmgrTest::bind();
 	$self->{acmed} = CertmgrTest::start_peer('acmed.sh', {}, "DNS_SERVER=$self->{dns}{DNS_SERVER}", "TSIG_KEY=$self->{dns}{TSIG_KEY}", "ZONE=$zone");
-	my $only = $ENV{CERTMGR_SCENARIOS} // '';
-	$self->{all} = [ grep { !$_->{by} && ($only eq '' || " $only " =~ / $_->{name} /) } @{ CertmgrTest::control($self->{acmed}, '/table') } ];
+	# Those that are of one test are named by it.
+	my $only = $o{only} // $ENV{CERTMGR_SCENARIOS} // '';
+	$self->{all} = [ grep { " $only " =~ / $_->{name} / || (!$_->{by} && $only eq '') } @{ CertmgrTest::control($self->{acmed}, '/table') } ];
 	$self->{rows} = [ grep { !$_->{needs} } @{ $self->{all} } ];
 	$self->{node}->safe_psql('postgres', 'CREATE TABLE public.hurried (ca text, kind text, target_id bigint, delay float8, said text, at timestamptz DEFAULT clock_timestamp()); CREATE TABLE public.judged (ca text PRIMARY KEY)');
 	return $self;
@@ -231,14 +232,16 @@ sub kill_worker
 	return $pid && CertmgrTest::kill9($pid);
 }
 
-# The postmaster is gone from one moment to the next. Its children see that, and hold its shared memory until then.
+# The postmaster is gone from one moment to the next. Its children see that, and hold its shared memory until then; one that
+# was stopped ($stopped) sees nothing.
 sub kill_postmaster
 {
-	my ($self) = @_;
+	my ($self, $stopped) = @_;
 	my ($postmaster) = CertmgrTest::slurp($self->{node}->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-	my @all = ($postmaster, map { /(\d+)/ } split /\n/, `ps --ppid $postmaster -o pid=`);
+	my @all = grep { $_ != ($stopped // 0) } $postmaster, map { /(\d+)/ } split /\n/, `ps --ppid $postmaster -o pid=`;
 	$self->{node}->kill9;
 	CertmgrTest::wait_until(sub { !grep { kill 0, $_ } @all }, 30, 'processes are there after SIGKILL of the postmaster') or die 'the server does not go';
+	CertmgrTest::kill9($stopped) if $stopped;
 	return;
 }
 
@@ -270,8 +273,14 @@ sub add_standby
 sub fail_over
 {
 	my ($self) = @_;
-	push @{ $self->{nodes} }, $self->{node};
 	$self->kill_postmaster;
+	return $self->take_over;
+}
+
+sub take_over
+{
+	my ($self) = @_;
+	push @{ $self->{nodes} }, $self->{node};
 	$self->{node} = delete $self->{standby};
 	$self->{node}->promote;
 	$self->add_standby;
