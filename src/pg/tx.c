@@ -55,23 +55,28 @@ cm_tx_begin(void)
 	cm_owner_enter(&scope);
 }
 
-/* What a commit waits for before it comes back, as SyncRepWaitForLSN() sees it; that is not to be had from outside. */
+/* Do commits wait for a synchronous standby? */
 static bool
-is_awaited(void)
+waits_for_standby(void)
+{
+	return SyncRepRequested() && cm_sync_standbys_defined();
+}
+
+/* Has such a standby the last commit? As SyncRepWaitForLSN() sees it; what that thinks is not to be had from outside. */
+static bool
+standby_lacks_commit(void)
 {
 	int			mode = SYNC_REP_WAIT_FLUSH;
-	bool		awaited;
+	bool		lacks;
 
-	if (!SyncRepRequested() || !cm_sync_standbys_defined())
-		return false;
 	if (synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_WRITE)
 		mode = SYNC_REP_WAIT_WRITE;
 	else if (synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_APPLY)
 		mode = SYNC_REP_WAIT_APPLY;
 	LWLockAcquire(SyncRepLock, LW_SHARED);
-	awaited = WalSndCtl->lsn[mode] < XactLastCommitEnd;
+	lacks = WalSndCtl->lsn[mode] < XactLastCommitEnd;
 	LWLockRelease(SyncRepLock);
-	return awaited;
+	return lacks;
 }
 
 /*
@@ -84,7 +89,7 @@ is_awaited(void)
  * query is canceled (of which no trace is left).
  */
 static void
-make_sure(void)
+make_sure(bool waited)
 {
 	XLogFlush(XactLastCommitEnd);
 	if (!PostmasterIsAlive())
@@ -94,7 +99,7 @@ make_sure(void)
 		InterruptPending = true;
 		CHECK_FOR_INTERRUPTS();
 	}
-	if (is_awaited())
+	if (waited && waits_for_standby() && standby_lacks_commit())
 		ereport(ERROR,
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg("canceling the wait for a synchronous standby and what was to be done after it"),
@@ -105,6 +110,9 @@ make_sure(void)
 void
 cm_tx_commit(void)
 {
+	/* What changed nothing waits for nothing. */
+	bool		waits = TransactionIdIsValid(GetTopTransactionIdIfAny()) && waits_for_standby();
+
 	cm_owner_leave(&scope);
 	if (ActiveSnapshotSet())
 		PopActiveSnapshot();
@@ -115,7 +123,7 @@ cm_tx_commit(void)
 	else
 		CommitTransactionCommand();
 	MemoryContextSwitchTo(outer_context);
-	make_sure();
+	make_sure(waits);
 }
 
 /* Takes the error that was caught, into a buffer; what is not ours to swallow is thrown on. */

@@ -11,9 +11,9 @@ use CertmgrTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $run = AcmedTest::start('acmed_unreplicated', allows_streaming => 1, only => 'w09 w10');
+my $run = AcmedTest::start('acmed_unreplicated', allows_streaming => 1, only => 's01 s02');
 my $control = sub { return CertmgrTest::control($run->{acmed}, @_); };
-my $kinds = sub { my %n; $n{ $_->{kind} }++ for map { @{ $control->("/ledger/$_") } } 'w09', 'w10'; return join ' ', map { "$_ $n{$_}" } sort keys %n; };
+my $kinds = sub { my %n; $n{ $_->{kind} }++ for map { @{ $control->("/ledger/$_") } } 's01', 's02'; return join ' ', map { "$_ $n{$_}" } sort keys %n; };
 $run->add_standby;
 
 $run->hold([ 'lookup', 'before' ], [ 'cert', 'after' ]);
@@ -24,7 +24,7 @@ my ($walsender) = split /\n/, $run->psql('SELECT pid FROM pg_stat_replication');
 my ($worker) = CertmgrTest::worker_pids($run->{node}, 'certmgr worker%');
 kill 'STOP', $walsender, $worker;
 $control->('/kill', { on => JSON::PP::false });
-$control->('/release', { deliver => JSON::PP::true, only => ['w09'] });
+$control->('/release', { deliver => JSON::PP::true, only => ['s01'] });
 # All answers are on their way once the double has answered something else: the worker finds them at once.
 $control->('/held') for 1 .. 3;
 my $asked = $kinds->();

@@ -259,8 +259,8 @@ add("w08", "profiles", by="102_acme_wishes.pl", knobs={"profiles": {"classic": "
 add("w09", "a profile is added later", by="102_acme_wishes.pl", knobs={"profiles": {"classic": "https://ca.example/classic"}})
 
 # For a server whose standby does not hear what it commits: 118_acmed_durable.pl.
-add("w10", "a certificate without proof", by="118_acmed_durable.pl", knobs={"prevalidated": True}, orders=1, extra=-2)
-add("w09", "one certificate without proof, one whose names but the first need it", by="118_acmed_durable.pl", knobs={"prevalidated": 1}, orders=2, extra=-3, wobble=2,
+add("s02", "a certificate without proof", by="118_acmed_durable.pl", knobs={"prevalidated": True}, orders=1, extra=-2)
+add("s01", "one certificate without proof, one whose names but the first need it", by="118_acmed_durable.pl", knobs={"prevalidated": 1}, orders=2, extra=-3, wobble=2,
     certs=[["{s}.example.test"], ["%s.{s}.example.test" % x for x in "abcd"]])
 
 # ---- authorizations ----
