@@ -36,5 +36,17 @@ SELECT certmgr.cross_sign('nc other', 'nc root', template => 'nc cross', lifetim
 SELECT certmgr.create_intermediate_ca('nc year', 'nc root', 'CN=NC Year,O=Example', lifetime => NULL, path_length => 0, template => 'nc cross') > 0 AS made;
 SELECT not_after - not_before < '367 days' AS a_year FROM certmgr.certificate WHERE subject = 'CN=NC Year,O=Example';
 SELECT certmgr.create_intermediate_ca('nc none', 'nc root', 'CN=NC None,O=Example', lifetime => NULL);
+-- one that would outlive its issuer: as the template says, and without one a day at most is passed over
+SELECT certmgr.create_root_ca('nc month', 'CN=NC Month,O=Example', lifetime => '30 days') > 0 AS made;
+\set VERBOSITY terse
+SELECT certmgr.create_intermediate_ca('nc long', 'nc month', 'CN=NC Long,O=Example', path_length => 0, template => 'nc cross');
+SELECT certmgr.create_intermediate_ca('nc long', 'nc month', 'CN=NC Long,O=Example', lifetime => '30 days 1 hour', path_length => 0, template => 'nc cross');
+SELECT certmgr.cross_sign('nc third', 'nc month', template => 'nc cross');
+SELECT certmgr.create_intermediate_ca('nc long', 'nc month', 'CN=NC Long,O=Example', lifetime => '32 days');
+SELECT certmgr.alter_template('nc cross', outlives_issuer => 'clamp');
+SELECT certmgr.create_intermediate_ca('nc long', 'nc month', 'CN=NC Long,O=Example', path_length => 0, template => 'nc cross') > 0 AS made;
+SELECT certmgr.create_intermediate_ca('nc month below', 'nc month', 'CN=NC Month Below,O=Example', lifetime => '30 days 1 hour') > 0 AS made;
+SELECT certmgr.cross_sign('nc third', 'nc month', template => 'nc cross') > 0 AS made;
+SELECT c.subject, c.not_after = i.not_after AS end_of_issuer FROM certmgr.certificate c JOIN certmgr.certificate i ON i.id = c.issuer_id WHERE i.subject = 'CN=NC Month,O=Example' ORDER BY c.id;
 \set ON_ERROR_ROLLBACK off
 ROLLBACK;

@@ -162,6 +162,16 @@ outlives(const CmIssuer *issuer)
 			 errhint("Give a shorter lifetime, or renew that CA first.")));
 }
 
+/* What a template says of it, as for other certificates. */
+static bool
+may_shorten(const CmCaSign *sign, int64 seconds)
+{
+	if (sign->template != NULL)
+		return sign->template->clamp;
+	/* Same lifetime as the parent's, asked for a little later (the default of an intermediate below another): they end together. */
+	return sign->lifetime == NULL || seconds <= SECS_PER_DAY;
+}
+
 static void
 set_validity(const CmCaSign *sign, CmTbs *tbs)
 {
@@ -176,11 +186,12 @@ set_validity(const CmCaSign *sign, CmTbs *tbs)
 		tbs->not_before = Max(tbs->not_before, issuer->not_before);
 		if (issuer->not_after <= start)
 			outlives(issuer);
-		/* Same lifetime as the parent's, asked for a little later (the default of an intermediate below another): they end together. */
-		if (tbs->not_after > issuer->not_after && (sign->lifetime == NULL || tbs->not_after - issuer->not_after <= SECS_PER_DAY))
-			tbs->not_after = issuer->not_after;
 		if (tbs->not_after > issuer->not_after)
-			outlives(issuer);
+		{
+			if (!may_shorten(sign, tbs->not_after - issuer->not_after))
+				outlives(issuer);
+			tbs->not_after = issuer->not_after;
+		}
 	}
 	if (tbs->not_after <= start)
 		ereport(ERROR,

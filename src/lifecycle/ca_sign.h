@@ -17,7 +17,7 @@ typedef struct CmCaSign
 	const CmIssuer *issuer;		/* NULL: self-signed */
 	const CmKey *key;			/* when self-signed */
 	int			shard;			/* of the issuer's CRL; -1: none */
-	const Interval *lifetime;	/* asked for: never shortened by more than a day */
+	const Interval *lifetime;	/* asked for: without a template never shortened by more than a day */
 	int64		seconds;		/* when lifetime is NULL: that long, or as long as the issuer lasts */
 	int			path_length;	/* -1: none */
 	uint32_t	key_usage;		/* besides those that every CA has */
