@@ -47,4 +47,20 @@ SELECT certmgr.issue_from('as plain', sans => '{a.example.test}', lifetime => '-
 SELECT certmgr.create_acme_ca('as http', 'https://ca.example.test/http', terms_of_service_agreed => true) IS NOT NULL AS made;
 SELECT certmgr.set_challenge_type('as http', 'http-01');
 SELECT certmgr.issue_from('as http', sans => '{192.0.2.1}');
+-- names that the CA is known to refuse: at once, and not only when a certificate is ordered
+SELECT certmgr.create_subscriber('as x', 'as plain', sans => (SELECT array_agg(i || '.example.test') FROM generate_series(1, 101) i));
+SELECT certmgr.alter_subscriber('as sub', sans => (SELECT array_agg(i || '.example.test') FROM generate_series(1, 101) i));
+SELECT certmgr.issue_from('as plain', sans => (SELECT array_agg(i || '.example.test') FROM generate_series(1, 101) i));
+SELECT certmgr.create_acme_ca('as pair', 'https://ca.example.test/pair', terms_of_service_agreed => true, quirks => '{"names_max": 2}') IS NOT NULL AS made;
+SELECT certmgr.create_subscriber('as pair', 'as pair', sans => '{a.example.test,b.example.test,c.example.test}');
+SELECT certmgr.create_subscriber('as pair', 'as pair', sans => '{*.example.test,a.example.test,b.example.test,example.test}') IS NOT NULL AS covered_ones_do_not_count;
+SELECT certmgr.issue('as pair') IS NOT NULL AS nor_when_it_is_ordered;
+SELECT certmgr.alter_subscriber('as pair', sans => '{a.example.test,b.example.test,c.example.test}');
+SELECT certmgr.alter_acme_ca('as pair', quirks => '{"names_max": 2, "wildcards": false, "ip": false, "idn": false}');
+SELECT certmgr.alter_subscriber('as pair', sans => '{*.example.test}');
+SELECT certmgr.alter_subscriber('as pair', sans => '{192.0.2.1}');
+SELECT certmgr.alter_subscriber('as pair', sans => '{bücher.example.test}');
+-- what it was given when it could is no reason not to change something else
+SELECT certmgr.alter_subscriber('as pair', state => 'disabled');
+SELECT state, sans FROM certmgr.subscriber WHERE name = 'as pair';
 ROLLBACK;

@@ -73,15 +73,6 @@ challenge_of(int64 account_id)
 	return account != NULL ? cm_challenge(cm_challenge_of_ca(account->ca_config)) : NULL;
 }
 
-void
-cm_acme_check_names(int64 ca_id, char *const *sans, int count)
-{
-	const CmChallenge *challenge = challenge_of(cm_acme_account_of_ca(ca_id));
-
-	for (int i = 0; i < count; i++)
-		(void) identifier_of(sans[i], challenge);
-}
-
 static CmCaRow *
 quirks_of(int64 ca_id, CmAcmeQuirks *quirks)
 {
@@ -160,16 +151,13 @@ check_quirks(int64 ca_id, char *const *hosts, int count)
 	}
 }
 
-void
-cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count, const CmAcmeTimes *times)
+/* What the order asks for. */
+static char **
+identifiers_of(int64 ca_id, int64 account_id, char *const *sans, int count)
 {
-	int64		account_id = cm_acme_account_of_ca(ca_id);
 	char	  **hosts = palloc(sizeof(char *) * Max(count, 1));
 	const CmChallenge *challenge = challenge_of(account_id);
-	int64		order_id;
 
-	if (account_id == 0)
-		elog(ERROR, "ca %lld has no ACME account", (long long) ca_id);
 	if (count == 0 || count > CM_ACME_MAX_IDENTIFIERS)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
@@ -178,6 +166,36 @@ cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count,
 	for (int i = 0; i < count; i++)
 		hosts[i] = identifier_of(sans[i], challenge);
 	check_quirks(ca_id, hosts, count);
+	return hosts;
+}
+
+void
+cm_acme_check_names(int64 ca_id, char *const *sans, int count)
+{
+	bool	   *covered = palloc0(sizeof(bool) * Max(count, 1));
+	char	  **rest = palloc(sizeof(char *) * Max(count, 1));
+	int			n = 0;
+
+	/* They are left out of the order. */
+	(void) cm_acme_covered(sans, count, covered);
+	for (int i = 0; i < count; i++)
+	{
+		if (!covered[i])
+			rest[n++] = sans[i];
+	}
+	(void) identifiers_of(ca_id, cm_acme_account_of_ca(ca_id), rest, n);
+}
+
+void
+cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count, const CmAcmeTimes *times)
+{
+	int64		account_id = cm_acme_account_of_ca(ca_id);
+	char	  **hosts;
+	int64		order_id;
+
+	if (account_id == 0)
+		elog(ERROR, "ca %lld has no ACME account", (long long) ca_id);
+	hosts = identifiers_of(ca_id, account_id, sans, count);
 	order_id = cm_acme_order_insert(certificate_id, account_id, hosts, count, times);
 	cm_job_put("acme_order", order_id, GetCurrentTimestamp());
 	cm_fallback_plan(certificate_id, ca_id);

@@ -14,7 +14,7 @@
 /* Which of these names does a wildcard among them cover? CAs refuse such a list. Returns how many; covered[i] says which. */
 extern int cm_acme_covered(char *const *sans, int count, bool *covered);
 extern void cm_acme_request(int64 certificate_id, int64 ca_id, char *const *sans, int count, const CmAcmeTimes *times);
-/* Throws the same for the names of a subscriber. */
+/* Throws the same for names that are not on order yet; what a wildcard covers does not count. */
 extern void cm_acme_check_names(int64 ca_id, char *const *sans, int count);
 /* Does that CA take a lifetime? */
 extern bool cm_acme_takes_lifetime(int64 ca_id);

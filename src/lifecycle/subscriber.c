@@ -398,14 +398,16 @@ set_owner(CmSubscriberRow *row, const char *owner)
 
 /* What an external CA would refuse hours later is refused now. */
 static void
-check_acme(const CmSubscriberRow *row)
+check_acme(const CmSubscriberRow *row, const CmSubscriberChange *change)
 {
 	if (row->san_count == 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
 				 errmsg("a subscriber of ACME CA \"%s\" needs at least one host name", row->ca_name),
 				 errhint("Give sans => '{www.example.com}'.")));
-	cm_acme_check_names(row->ca_id, row->sans, row->san_count);
+	/* What the CA can do may have changed: that is no reason not to disable a subscriber. */
+	if (row->id == 0 || change->has_sans)
+		cm_acme_check_names(row->ca_id, row->sans, row->san_count);
 	if (strcmp(row->key_algorithm, "EC-P521") == 0 || strcmp(row->key_algorithm, "Ed25519") == 0)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
@@ -420,7 +422,7 @@ check_acme(const CmSubscriberRow *row)
 }
 
 static void
-check_row(const CmSubscriberRow *row)
+check_row(const CmSubscriberRow *row, const CmSubscriberChange *change)
 {
 	if (row->san_count == 0 && row->subject[0] == '\0')
 		ereport(ERROR,
@@ -429,7 +431,7 @@ check_row(const CmSubscriberRow *row)
 				 errhint("Give sans => '{www.example.com}' or subject => 'CN=joe,O=Example'.")));
 	check_times(row);
 	if (is_external(row))
-		check_acme(row);
+		check_acme(row, change);
 	else if (row->profile != NULL || row->partial_issue)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -486,7 +488,7 @@ apply(CmSubscriberRow *row, const CmSubscriberChange *change)
 					 errdetail("States are active, disabled.")));
 		row->state = pstrdup(change->state);
 	}
-	check_row(row);
+	check_row(row, change);
 }
 
 static void
