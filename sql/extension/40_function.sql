@@ -78,8 +78,8 @@ CREATE FUNCTION certmgr.issue_from(ca text, subject text DEFAULT NULL, sans text
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_issue_from';
 COMMENT ON FUNCTION certmgr.issue_from(text, text, text[], text, interval, text, text[], text, timestamptz) IS
 	'issues a certificate from a CA without a subscriber: for administrators and operators, and by a template for the roles that it is granted to; with a CSR its subject and names are taken where none are given; not_before as for issue(). Returns the certificate''s id';
-CREATE PROCEDURE certmgr.issue_now(subscriber text, csr text DEFAULT NULL, INOUT id bigint DEFAULT NULL, INOUT certificate text DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_issue_now';
-COMMENT ON PROCEDURE certmgr.issue_now(text, text, bigint, text) IS 'issues and commits, then gives id and PEM in one statement; for an external CA the PEM comes later: CALL certmgr.wait(id)';
+CREATE PROCEDURE certmgr.issue_now(subscriber text, csr text DEFAULT NULL, INOUT id bigint DEFAULT NULL, INOUT certificate text DEFAULT NULL, not_before timestamptz DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_issue_now';
+COMMENT ON PROCEDURE certmgr.issue_now(text, text, bigint, text, timestamptz) IS 'issues and commits, then gives id and PEM in one statement; for an external CA the PEM comes later: CALL certmgr.wait(id). not_before as for issue()';
 CREATE PROCEDURE certmgr.wait(certificate bigint, timeout interval DEFAULT '5 min', INOUT state text DEFAULT NULL) LANGUAGE c AS 'MODULE_PATHNAME', 'certmgr_wait';
 COMMENT ON PROCEDURE certmgr.wait(bigint, interval, text) IS 'waits until a certificate is issued or failed; commits while it waits';
 CREATE FUNCTION certmgr.renew(certificate bigint, key text DEFAULT 'new', csr text DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_renew';

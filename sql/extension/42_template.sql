@@ -25,10 +25,10 @@ CREATE FUNCTION certmgr.drop_template(name text) RETURNS void LANGUAGE c STRICT 
 COMMENT ON FUNCTION certmgr.drop_template(text) IS 'removes a template that no subscriber uses; certificates issued by it stay';
 
 CREATE FUNCTION certmgr.explain_request(subscriber text DEFAULT NULL, ca text DEFAULT NULL, template text DEFAULT NULL, subject text DEFAULT NULL, sans text[] DEFAULT '{}', csr text DEFAULT NULL,
-	lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL, usages text[] DEFAULT NULL, OUT rule text, OUT verdict text, OUT detail text)
+	lifetime interval DEFAULT NULL, key_algorithm text DEFAULT NULL, usages text[] DEFAULT NULL, not_before timestamptz DEFAULT NULL, OUT rule text, OUT verdict text, OUT detail text)
 	RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_explain_request';
-COMMENT ON FUNCTION certmgr.explain_request(text, text, text, text, text[], text, interval, text, text[]) IS
-	'what a request would meet, rule by rule, without issuing: of a subscriber (with a CSR), or with the arguments of issue_from(). verdict: ok or refused; detail says why';
+COMMENT ON FUNCTION certmgr.explain_request(text, text, text, text, text[], text, interval, text, text[], timestamptz) IS
+	'what a request would meet, rule by rule, without issuing: of a subscriber (with the arguments of issue()), or with those of issue_from(). verdict: ok or refused; detail says why';
 
 CREATE FUNCTION certmgr.policy_impact(template text, OUT certificate bigint, OUT subscriber text, OUT subject text, OUT not_after timestamptz, OUT rule text, OUT detail text)
 	RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_policy_impact';

@@ -11,7 +11,7 @@ GRANT USAGE ON SCHEMA certmgr TO certmgr_admin, certmgr_operator, certmgr_approv
 GRANT EXECUTE ON FUNCTION certmgr.issue(text, text, timestamptz), certmgr.renew(bigint, text, text), certmgr.cancel(bigint),
 	certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.private_key_pem(bigint), certmgr.ca_pem(text)
 	TO certmgr_requester, certmgr_operator, certmgr_admin;
-GRANT EXECUTE ON PROCEDURE certmgr.issue_now(text, text, bigint, text), certmgr.wait(bigint, interval, text) TO certmgr_requester, certmgr_operator, certmgr_admin;
+GRANT EXECUTE ON PROCEDURE certmgr.issue_now(text, text, bigint, text, timestamptz), certmgr.wait(bigint, interval, text) TO certmgr_requester, certmgr_operator, certmgr_admin;
 GRANT EXECUTE ON FUNCTION certmgr.certificate_pem(bigint), certmgr.chain_pem(bigint), certmgr.bundle_pem(bigint), certmgr.ca_pem(text) TO certmgr_auditor;
 
 -- operator: subscribers and certificates of all

@@ -9,6 +9,6 @@ CREATE POLICY staff ON certmgr.template FOR SELECT TO certmgr_admin, certmgr_ope
 CREATE POLICY granted ON certmgr.template FOR SELECT TO certmgr_requester
 	USING (EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = ANY (allowed_roles) AND pg_catalog.pg_has_role(r.oid, 'usage'))
 		   OR id IN (SELECT s.template_id FROM certmgr.subscriber s));
-GRANT EXECUTE ON FUNCTION certmgr.explain_request(text, text, text, text, text[], text, interval, text, text[]) TO certmgr_admin, certmgr_operator, certmgr_requester;
+GRANT EXECUTE ON FUNCTION certmgr.explain_request(text, text, text, text, text[], text, interval, text, text[], timestamptz) TO certmgr_admin, certmgr_operator, certmgr_requester;
 GRANT EXECUTE ON FUNCTION certmgr.policy_impact(text) TO certmgr_admin, certmgr_operator, certmgr_auditor;
 GRANT EXECUTE ON FUNCTION certmgr.install_standard_templates() TO certmgr_admin;

@@ -40,7 +40,7 @@ check_target(const char *subscriber, const CmIssueFrom *request)
 	if (subscriber != NULL && more)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("with \"subscriber\" only \"csr\" can be given"),
+				 errmsg("with \"subscriber\" only \"csr\" and \"not_before\" can be given"),
 				 errdetail("Everything else is the subscriber's.")));
 }
 
@@ -60,6 +60,7 @@ certmgr_explain_request(PG_FUNCTION_ARGS)
 	request.key_algorithm = cm_arg_text(fcinfo, 7);
 	if (!PG_ARGISNULL(8))
 		request.usages = cm_text_array(PG_GETARG_DATUM(8), &request.usage_count);
+	request.not_before = PG_ARGISNULL(9) ? 0 : PG_GETARG_TIMESTAMPTZ(9);
 	check_target(subscriber, &request);
 	InitMaterializedSRF(fcinfo, 0);
 	cm_explain_request(subscriber, &request, put_explanation, fcinfo->resultinfo);

@@ -92,7 +92,7 @@ certmgr_renew(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(id);
 }
 
-/* ---- CALL issue_now(subscriber, csr, INOUT id, INOUT certificate) ---- */
+/* ---- CALL issue_now(subscriber, csr, INOUT id, INOUT certificate, not_before) ---- */
 
 static char *
 pem_of(int64 id)
@@ -136,7 +136,7 @@ certmgr_issue_now(PG_FUNCTION_ARGS)
 
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	id = cm_issue(subscriber, csr, 0);
+	id = cm_issue(subscriber, csr, PG_ARGISNULL(4) ? 0 : PG_GETARG_TIMESTAMPTZ(4));
 	SPI_commit();
 	pem = pem_of(id);
 	MemoryContextSwitchTo(context);

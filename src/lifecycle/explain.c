@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "crypto/key.h"
+#include "lifecycle/acme_request.h"
 #include "lifecycle/explain.h"
 #include "lifecycle/lint.h"
 #include "lifecycle/template.h"
@@ -60,6 +61,8 @@ collect(void *arg)
 	if (e->subscriber != NULL)
 	{
 		cm_want_subscriber(&e->w, e->subscriber);
+		if (e->request->not_before != 0)
+			cm_want_not_before(&e->w, e->request->not_before);
 		if (e->request->csr != NULL)
 			cm_want_csr(&e->w, cm_csr_der(e->request->csr), false, false, false);
 		return;
@@ -68,6 +71,23 @@ collect(void *arg)
 	ca = cm_ca_require(e->request->ca, false);
 	cm_owner_leave(&scope);
 	cm_want_request(&e->w, e->request, ca->id, ca->name);
+	if (e->request->not_before != 0)
+		cm_want_not_before(&e->w, e->request->not_before);
+}
+
+/* What an order at an external CA would be refused for before the CA is asked. */
+static void
+check_external(const CmWanted *w)
+{
+	CmOwnerScope scope;
+
+	cm_owner_enter(&scope);
+	if (w->not_before != 0)
+		cm_acme_check_not_before(w->ca_id);
+	if (w->lifetime_explicit)
+		cm_acme_check_lifetime(w->ca_id);
+	cm_acme_check_names(w->ca_id, w->san_list, w->san_count);
+	cm_owner_leave(&scope);
 }
 
 static void
@@ -78,6 +98,8 @@ open_issuer(void *arg)
 	e->issuer = cm_issuer_get(e->w.ca_id);
 	if (e->w.template != NULL)
 		cm_template_check_ca(e->w.template, e->issuer->name);
+	if (e->issuer->external)
+		check_external(&e->w);
 }
 
 /* The key that a certificate would have: the request's, or one made for the occasion and forgotten. */

@@ -11,7 +11,7 @@
 /* verdict: "ok" or "refused"; detail NULL: nothing to say. */
 typedef void (*CmExplainRow) (void *arg, const char *rule, const char *verdict, const char *detail);
 
-/* Of a subscriber, with a CSR or NULL, or (subscriber NULL) of a request as for issue_from. Checks access as issuing does, and throws for that; what the request itself meets are rows. */
+/* Of a subscriber, with the request's CSR (or NULL) and not_before, or (subscriber NULL) of a request as for issue_from. Checks access as issuing does, and throws for that; what the request itself meets are rows. */
 extern void cm_explain_request(const char *subscriber, const CmIssueFrom *request, CmExplainRow row, void *arg);
 
 typedef void (*CmImpactRow) (void *arg, const CmTemplateUse *use, const char *rule, const char *detail);
