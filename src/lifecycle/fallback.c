@@ -9,6 +9,7 @@
 #include "lifecycle/acme_request.h"
 #include "lifecycle/issue.h"
 #include "lifecycle/master_key.h"
+#include "pg/error.h"
 #include "pg/tx.h"
 #include "store/acme_certificate.h"
 #include "store/audit.h"
@@ -88,6 +89,7 @@ cm_fallback_prepare(CmWork *work)
 	char		why[ERROR_MAX];
 	CmStatus	st = CM_STATUS_INIT;
 	TimestampTz at;
+	int			error;
 
 	if (!cm_acme_certificate_wanting(first) || cm_fallback_issued_instead(first) != 0 ||
 		!cm_fallback_next(first, GetCurrentTimestamp(), &other.ca_id, &at))
@@ -97,7 +99,14 @@ cm_fallback_prepare(CmWork *work)
 		cm_work_crashed(work, cm_status_words(&st));
 		return CM_FATE_RELEASED;
 	}
-	if (!cm_tx_try(order_other, &other, why, sizeof(why)))
+	error = cm_tx_try_code(order_other, &other, why, sizeof(why));
+	/* That says nothing of the CA. */
+	if (cm_error_passes(error))
+	{
+		cm_work_crashed(work, why);
+		return CM_FATE_RELEASED;
+	}
+	if (error != 0)
 	{
 		pass_over(&other, why);
 		/* The next one is asked now: nobody has been. */

@@ -37,6 +37,21 @@ cm_error_code(CmCode code)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
+bool
+cm_error_passes(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+			return true;
+		default:
+			return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || sqlerrcode == CM_ERRCODE_SEALED;
+	}
+}
+
 void
 cm_throw(const CmStatus *st, const char *hint)
 {

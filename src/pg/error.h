@@ -19,6 +19,8 @@
 
 /* The SQLSTATE that stands for a status. */
 extern int	cm_error_code(CmCode code);
+/* Does this error say something of the moment (a deadlock, a full disk, a missing master key) rather than of what was asked for? */
+extern bool cm_error_passes(int sqlerrcode);
 /* Throws it: reason, detail, and a hint (may be NULL; sealed states bring their own). Never returns. */
 pg_noreturn extern void cm_throw(const CmStatus *st, const char *hint);
 

@@ -126,12 +126,13 @@ cm_tx_commit(void)
 	make_sure(waits);
 }
 
-/* Takes the error that was caught, into a buffer; what is not ours to swallow is thrown on. */
-static void
+/* Takes the error that was caught, into a buffer; what is not ours to swallow is thrown on. Returns its SQLSTATE. */
+static int
 take_error(MemoryContext context, char *message, size_t size)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ErrorData  *error = CopyErrorData();
+	int			sqlerrcode = error->sqlerrcode;
 
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 		PG_RE_THROW();
@@ -145,6 +146,7 @@ take_error(MemoryContext context, char *message, size_t size)
 	}
 	FreeErrorData(error);
 	MemoryContextSwitchTo(old);
+	return sqlerrcode;
 }
 
 bool
@@ -159,7 +161,7 @@ cm_tx_try_commit(char *message, size_t size)
 	PG_CATCH();
 	{
 		ok = false;
-		take_error(outer_context, message, size);
+		(void) take_error(outer_context, message, size);
 		/* SPI_commit() has rolled back and begun another one by itself. */
 		if (!in_procedure)
 			AbortCurrentTransaction();
@@ -172,9 +174,15 @@ cm_tx_try_commit(char *message, size_t size)
 bool
 cm_tx_try(void (*fn) (void *arg), void *arg, char *message, size_t size)
 {
+	return cm_tx_try_code(fn, arg, message, size) == 0;
+}
+
+int
+cm_tx_try_code(void (*fn) (void *arg), void *arg, char *message, size_t size)
+{
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool ok = true;
+	volatile int sqlerrcode = 0;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -186,12 +194,11 @@ cm_tx_try(void (*fn) (void *arg), void *arg, char *message, size_t size)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		ok = false;
-		take_error(context, message, size);
+		sqlerrcode = take_error(context, message, size);
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return ok;
+	return sqlerrcode;
 }

@@ -35,5 +35,7 @@ extern bool cm_tx_try_commit(char *message, size_t size);
  * message (primary message and detail). Cancel and shutdown are thrown on.
  */
 extern bool cm_tx_try(void (*fn) (void *arg), void *arg, char *message, size_t size);
+/* The same; the SQLSTATE of what it threw, or 0 (cm_error_passes() says whether it may go well another time). */
+extern int	cm_tx_try_code(void (*fn) (void *arg), void *arg, char *message, size_t size);
 
 #endif

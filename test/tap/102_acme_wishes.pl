@@ -207,6 +207,22 @@ like(message($first), qr/; fallback CA "narrow" was passed over: CA "narrow" doe
 like(sql("SELECT string_agg(event, '|' ORDER BY at) FROM certmgr.explain_order($first)"), qr/fallback CA "narrow" was passed over: .*was ordered from fallback CA "pebble"/s, 'by explain_order() as well');
 is(sql("SELECT count(*) FROM certmgr_private.job WHERE kind = 'acme_fallback'"), '0', 'nothing is tried for ever');
 
+# An error that says nothing of the CA: it is asked again. Raised by the template's function, as a deadlock would be.
+sql(q{CREATE SEQUENCE public.asked; CREATE FUNCTION public.stumble(request jsonb) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		IF request->>'ca' = 'narrow' AND nextval('public.asked') = 1 THEN RAISE SQLSTATE '40P01' USING MESSAGE = 'deadlock detected'; END IF;
+		RETURN NULL;
+	END $$;
+	SELECT certmgr.create_template('stumbling', sans => '{"dns": true}', subject => '{"*": true}', check_function => 'public.stumble(jsonb)')});
+sql(q{SELECT certmgr.create_subscriber('stumbles', 'w02', auto_renew => false, sans => '{stumbles.w03.example.test}', template => 'stumbling'); SELECT certmgr.set_fallback('stumbles', '{narrow}', '1 day')});
+$first = sql("SELECT certmgr.issue('stumbles')");
+becomes($first, 'failed', 'the first CA fails');
+ok(CertmgrTest::poll_until($node, "SELECT last_error || ':' || attempt FROM certmgr_private.job WHERE kind = 'acme_fallback' AND target_id = $first", 'deadlock detected:1'), 'a deadlock puts the next CA off')
+  || diag(sql("SELECT string_agg(j::text, E'\n') FROM certmgr_private.job j WHERE target_id = $first") . message($first));
+unlike(message($first), qr/passed over/, 'and does not pass it over');
+sql("UPDATE certmgr_private.job SET due_at = now() WHERE kind = 'acme_fallback' AND target_id = $first; SELECT certmgr_private.wake()");
+ok(CertmgrTest::poll_until($node, qq{SELECT a.name || ':' || c.state FROM certmgr.fallback_certificate f JOIN certmgr.ca a ON a.id = f.ca_id JOIN certmgr.certificate c ON c.id = f.certificate_id WHERE f.first_id = $first}, 'narrow:issued'), 'it delivers at the next attempt');
+
 # ---- a profile that the CA has just got ----
 sub directories { return grep { $_->{kind} eq 'directory' } @{ CertmgrTest::control($run->{acmed}, '/ledger/w09') }; }
 my @before = directories();
