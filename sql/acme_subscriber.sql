@@ -31,6 +31,14 @@ SELECT name, lifetime, profile, partial_issue, renew_before FROM certmgr.subscri
 SELECT certmgr.drop_subscriber('as timed');
 SELECT count(*), min(state::text), max(status_message) FROM certmgr.certificate c WHERE subscriber_id IS NOT NULL AND NOT EXISTS (SELECT FROM certmgr.subscriber s WHERE s.id = c.subscriber_id) AND sans = '{DNS:b.example.test}';
 SELECT count(*) FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id WHERE c.sans = '{DNS:b.example.test}' AND o.step <> 'failed';
+-- a key that was made here is kept, the request is for the names that are wanted now
+SELECT certmgr.create_subscriber('as names', 'as plain', sans => '{old.example.test,both.example.test}') IS NOT NULL AS made;
+SELECT certmgr.issue('as names') AS id \gset
+UPDATE certmgr.certificate SET state = 'failed' WHERE id = :id;
+SELECT certmgr.alter_subscriber('as names', sans => '{new.example.test,both.example.test}');
+SELECT certmgr.renew(:id, key => 'reuse') AS next \gset
+SELECT n.spki = o.spki AS same_key, n.sealed_key <> o.sealed_key AS sealed_anew, c.sans, a.identifiers, position('new.example.test'::bytea IN n.csr) > 0 AS wants_new, position('old.example.test'::bytea IN n.csr) > 0 AS wants_old
+  FROM certmgr.certificate_body o, certmgr.certificate_body n, certmgr.certificate c, certmgr.acme_order a WHERE o.certificate_id = :id AND n.certificate_id = :next AND c.id = :next AND a.certificate_id = :next;
 -- errors
 \set ON_ERROR_ROLLBACK on
 SELECT certmgr.create_subscriber('as x', 'as plain', sans => '{a.example.test}', lifetime => '10 days');

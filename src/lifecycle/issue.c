@@ -197,6 +197,31 @@ check_not_before(const CmWanted *w, const CmIssuer *issuer)
 	cm_owner_leave(&scope);
 }
 
+/* A private CA leaves out names that the subscriber has lost; an external one takes the request as it is, or not at all. */
+static void
+check_request_names(const CmWanted *w)
+{
+	CmSlice		rest = w->request_sans;
+	CmDer		name;
+	CmStatus	st = CM_STATUS_INIT;
+
+	while (cm_der_next(&rest, &name))
+	{
+		CmBuf	   *buf;
+
+		if (cm_san_contains(w->sans, name.whole))
+			continue;
+		buf = cm_own_buf(0);
+		if (!cm_san_format(name.whole, buf, &st))
+			cm_throw(&st, NULL);
+		ereport(ERROR,
+				(errcode(CM_ERRCODE_POLICY),
+				 errmsg("the request of certificate %lld cannot be used again", (long long) w->reuse->id),
+				 errdetail("It asks for \"%s\", which is not among the names of %s any more, and an external CA certifies all names of a request.", cm_buf_cstr(buf), w->holder),
+				 errhint("SELECT certmgr.renew(%lld, csr => '...') with a request for the names that are wanted now.", (long long) w->reuse->id)));
+	}
+}
+
 static void
 put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key, int64 id, TimestampTz now)
 {
@@ -211,6 +236,7 @@ put_external(const CmWanted *w, const CmIssuer *issuer, const CmSubjectKey *key,
 	w = without_covered(w, &message);
 	times.lifetime = asked_lifetime(w, issuer, now, &message);
 	check_not_before(w, issuer);
+	check_request_names(w);
 	cm_wanted_check_external(w);
 	cm_wanted_ask(w, issuer->name, NULL);
 	/* The request names what is wanted by subjectAltName alone; the CA sets subject and usages. */
@@ -273,7 +299,7 @@ take_key(const CmWanted *w, int64 id, bool external, CmSubjectKey *key)
 		spki = old.spki;
 	}
 	if (w->reuse->sealed_key.len > 0)
-		cm_subject_key_reuse(w->reuse->sealed_key, spki, w->key_alg, w->reuse->id, id, key);
+		cm_subject_key_reuse(w->reuse->sealed_key, spki, w->key_alg, w->reuse->id, id, external, key);
 	else
 	{
 		key->alg = w->key_alg;
@@ -395,7 +421,9 @@ renew(CmPredecessor *old, const CmSubscriber *s, bool reuse, const char *csr, co
 		if (reuse)
 		{
 			w.reuse = old;
-			w.csr = old->csr;
+			/* With a key of ours another request can be made, for the names that are wanted now. */
+			if (old->sealed_key.len == 0)
+				w.csr = old->csr;
 			if (!cm_key_alg_parse(old->key_algorithm, &w.key_alg, &st))
 				cm_throw(&st, NULL);
 		}

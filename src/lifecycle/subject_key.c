@@ -93,12 +93,18 @@ cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubj
 }
 
 void
-cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, CmSubjectKey *out)
+cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, bool keep_open, CmSubjectKey *out)
 {
 	CmBuf	   *private_bytes = unseal_from(from_certificate, sealed, alg, spki);
+	CmOwn	   *own = keep_open ? cm_own_key() : NULL;
+	CmStatus	st = CM_STATUS_INIT;
 
 	out->alg = alg;
 	out->spki = spki;
 	seal_for(certificate_id, cm_slice(private_bytes->data, private_bytes->len), out);
+	if (keep_open && !cm_key_from_private(alg, cm_slice(private_bytes->data, private_bytes->len), spki, &out->key, &st))
+		cm_throw(&st, NULL);
+	if (keep_open)
+		own->object = out->key;
 	cm_buf_free(private_bytes);
 }

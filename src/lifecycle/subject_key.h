@@ -21,8 +21,8 @@ typedef struct CmSubjectKey
 extern void cm_subject_key_create(CmKeyAlg alg, int64 certificate_id, bool keep_open, CmSubjectKey *out);
 /* Opens the sealed key of a certificate: the owner of a CmKey, freed with the current memory context or, better, by cm_own_release() at once. Throws. */
 extern CmOwn *cm_subject_key_open(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 certificate_id);
-/* Takes over the sealed key of another certificate: opened, and sealed again for this one. Throws. */
-extern void cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, CmSubjectKey *out);
+/* Takes over the sealed key of another certificate: opened, and sealed again for this one. keep_open as above. Throws. */
+extern void cm_subject_key_reuse(CmSlice sealed, CmSlice spki, CmKeyAlg alg, int64 from_certificate, int64 certificate_id, bool keep_open, CmSubjectKey *out);
 
 /* Seals a key that came from elsewhere for that certificate; fills alg, spki and sealed. Throws. */
 extern void cm_subject_key_seal(const CmKey *key, int64 certificate_id, CmSubjectKey *out);

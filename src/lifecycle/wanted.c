@@ -522,7 +522,8 @@ keep_names(CmWanted *w, CmSlice request, CmSlice oids)
 
 	if (!cm_csr_parse_with(request, oids, &csr, &st) || (csr.sans.len > 0 && !cm_san_canonical(csr.sans, asked, &st)))
 		cm_throw(&st, NULL);
-	rest = cm_buf_slice(asked);
+	w->request_sans = cm_buf_slice(asked);
+	rest = w->request_sans;
 	while (cm_der_next(&rest, &name))
 	{
 		if (cm_san_contains(w->sans, name.whole))

@@ -42,6 +42,7 @@ typedef struct CmWanted
 	CmSlice		csr;			/* DER */
 	CmSlice		csr_spki;		/* its public key, proof of possession checked */
 	const CmPredecessor *reuse; /* take this certificate's key */
+	CmSlice		request_sans;	/* names in its request, of a key that was brought for a subscriber */
 	const char *actor;
 } CmWanted;
 

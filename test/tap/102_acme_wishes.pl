@@ -194,6 +194,22 @@ sub public_key
 	return $out;
 }
 
+# ---- other names, the same key ----
+becomes($once = order('moves', 'pebble', '{old.moves.example.test,moves.example.test}', 'key_algorithm => NULL'), 'issued', 'a key made here');
+sql(q{SELECT certmgr.alter_subscriber('moves', sans => '{new.moves.example.test,moves.example.test}')});
+becomes($next = sql("SELECT certmgr.renew($once, key => 'reuse')"), 'issued', 'is certified for other names');
+is(sql("SELECT sans FROM certmgr.certificate WHERE id = $next"), '{DNS:new.moves.example.test,DNS:moves.example.test}', 'those that are wanted now');
+is(CertmgrTest::openssl_text('x509', sql("SELECT certmgr.certificate_pem($next)") . "\n", '-pubkey'), CertmgrTest::openssl_text('x509', sql("SELECT certmgr.certificate_pem($once)") . "\n", '-pubkey'), 'as it is');
+is(sql("SELECT certmgr.private_key_pem($next) = certmgr.private_key_pem($once)"), 't', 'and it is there');
+($key, $csr) = CertmgrTest::make_csr('/CN=new.moves.example.test', 'DNS:new.moves.example.test,DNS:moves.example.test');
+becomes($brought = sql("SELECT certmgr.issue('moves', csr => '$csr')"), 'issued', 'a request that somebody brought');
+becomes(sql("SELECT certmgr.renew($brought, key => 'reuse')"), 'issued', 'is used again');
+sql(q{SELECT certmgr.alter_subscriber('moves', sans => '{other.moves.example.test,moves.example.test}', auto_renew => true)});
+like(refused("SELECT certmgr.renew($brought, key => 'reuse')"), qr/the request of certificate $brought cannot be used again.*"DNS:new\.moves\.example\.test", which is not among the names of subscriber "moves" any more.*renew\($brought, csr => '\.\.\.'\)/s, 'unless it asks for what is not wanted any more');
+sql("UPDATE certmgr.certificate SET renew_at = now() WHERE id = $brought; SELECT certmgr_private.wake()");
+ok(CertmgrTest::poll_until($node, "SELECT status_message ~ '^renewal failed: the request of certificate $brought cannot be used again' AND renew_at > now() FROM certmgr.certificate WHERE id = $brought"), 'by itself as well, and is tried again') || diag(message($brought));
+sql(q{SELECT certmgr.alter_subscriber('moves', auto_renew => false)});
+
 # ---- CAs that step in, and cannot ----
 ca('mute', $directory{w03}, $run->{acmed}{ACME_TLS_CA}, '');
 ca('narrow', $directory{w03}, $run->{acmed}{ACME_TLS_CA}, qq{, dns_provider => 'bind', quirks => '{"wildcards": false}'});
