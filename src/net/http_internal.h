@@ -39,6 +39,7 @@ struct CmHttp
 	bool		body_too_large;
 	bool		no_fd;
 	bool		metadata;
+	bool		dialled;		/* its name was resolved */
 	bool		tls_started;
 	bool		harmless;		/* GET and HEAD: may be sent twice */
 	bool		sent;

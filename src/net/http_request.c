@@ -27,6 +27,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 
 	if (purpose != CURLSOCKTYPE_IPCXN)
 		return CURL_SOCKET_BAD;
+	http->dialled = true;
 	if (!cm_loop_address_allowed(http->loop, &address->addr) && !(http->metadata && cm_address_metadata(&address->addr)))
 	{
 		cm_sockaddr_format(&address->addr, http->denied, sizeof(http->denied));
@@ -89,7 +90,7 @@ body_part(char *data, size_t size, size_t count, void *arg)
 	return cm_buf_append(&http->response.body, data, len) ? len : 0;
 }
 
-/* libcurl makes the TLS context when the connection stands: its timers do not tell these phases apart. */
+/* libcurl makes the TLS context when the connection stands. */
 static CURLcode
 tls_starts(CURL *easy, void *ssl_ctx, void *arg)
 {
