@@ -263,6 +263,21 @@ add("s02", "a certificate without proof", by="118_acmed_durable.pl", knobs={"pre
 add("s01", "one certificate without proof, one whose names but the first need it", by="118_acmed_durable.pl", knobs={"prevalidated": 1}, orders=2, extra=-3, wobble=2,
     certs=[["{s}.example.test"], ["%s.{s}.example.test" % x for x in "abcd"]])
 
+# What 103_acme_astray.pl does with them.
+def wavering(ca, value):
+    """Between pending and processing, each time it is asked."""
+    ca.wavers = getattr(ca, "wavers", 0) + 1
+    return {**value, "status": "processing" if ca.wavers % 2 else "pending"}
+
+
+add("x01", "newOrder is refused for good", by="103_acme_astray.pl", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 403, "problem": ("rejectedIdentifier", "never")}])
+add("x02", "nothing is wrong", by="103_acme_astray.pl")
+add("x03", "nothing is wrong here, either", by="103_acme_astray.pl")
+add("x04", "newOrder is answered with 503 for ever", by="103_acme_astray.pl", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 503, "problem": ("serverInternal", "busy"),
+                                                                                     "headers": header("Retry-After", "3600")}])
+add("x05", "pending and processing by turns", by="103_acme_astray.pl", faults=[edit(change(wavering), on="order", times=LATER)])
+add("x06", "held where the test wants it", by="103_acme_astray.pl")
+
 # ---- authorizations ----
 
 add("a01", "valid, and no challenge that we know", knobs={"prevalidated": True}, extra=-1, faults=[
