@@ -72,7 +72,16 @@ certmgr_set_fallback(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("subscriber \"%s\" has a private CA, which signs at once", name)));
 	for (int i = 0; i < count; i++)
+	{
 		ids[i] = require_other_acme(cas[i], &subscriber);
+		for (int j = 0; j < i; j++)
+		{
+			if (ids[j] == ids[i])
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("certificate authority \"%s\" is named twice", cas[i])));
+		}
+	}
 	cm_fallback_set(subscriber.id, ids, count, after);
 	cm_audit(actor, "set-fallback", "subscriber", subscriber.id, NULL);
 	cm_owner_leave(&scope);

@@ -14,6 +14,7 @@
 #include "store/acme_certificate.h"
 #include "store/audit.h"
 #include "store/ca.h"
+#include "store/certificate.h"
 #include "store/fallback.h"
 #include "utils/timestamp.h"
 
@@ -45,7 +46,14 @@ bool
 cm_fallback_settle(int64 certificate_id)
 {
 	int64		instead = cm_fallback_issued_instead(certificate_id);
+	int64		renewed = cm_fallback_renews(certificate_id);
 
+	/* It has its successor: without this it would be renewed once more, since its own CA had failed. */
+	if (renewed != 0)
+	{
+		cm_certificate_renewal_done(renewed);
+		cm_acme_certificate_say(renewed, NULL);
+	}
 	if (instead != 0)
 		cm_fallback_mark_late(certificate_id, instead);
 	return instead != 0;

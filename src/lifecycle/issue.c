@@ -23,6 +23,7 @@
 #include "pg/query.h"
 #include "store/ca.h"
 #include "store/certificate.h"
+#include "store/fallback.h"
 #include "store/insert.h"
 #include "store/predecessor.h"
 #include "utils/builtins.h"
@@ -499,6 +500,7 @@ cm_renew_due(int64 certificate_id)
 {
 	CmPredecessor *old = predecessor(certificate_id);
 	CmSubscriber *s = NULL;
+	int64		other;
 
 	if (strcmp(old->state, "issued") != 0 || old->subscriber_id == 0)
 	{
@@ -511,6 +513,12 @@ cm_renew_due(int64 certificate_id)
 		cm_certificate_renewal_done(old->id);
 		return 0;
 	}
+	/* Its own CA failed, and would now as well; what another one is asked for must not be ordered twice. */
+	other = cm_fallback_on_order(old->id);
+	if (other != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("certificate %lld is on order from a fallback CA", (long long) other)));
 	return renew(old, s, old->sealed_key.len == 0, NULL, "worker");
 }
 

@@ -33,9 +33,11 @@ bool
 cm_fallback_next(int64 certificate_id, TimestampTz from, int64 *ca_id, TimestampTz *at)
 {
 	static CmQuery next = {
-		"SELECT f.ca_ids[1 + n.used], $2 + f.after FROM certmgr.certificate c JOIN certmgr.subscriber_fallback f ON f.subscriber_id = c.subscriber_id"
-		" CROSS JOIN LATERAL (SELECT pg_catalog.count(*)::int AS used FROM certmgr.fallback_certificate x WHERE x.first_id = c.id) n"
-		" WHERE c.id = $1 AND n.used < pg_catalog.cardinality(f.ca_ids)",
+		/* Not by how many were asked: the list may be another one by now. */
+		"SELECT n.ca_id, $2 + f.after FROM certmgr.certificate c JOIN certmgr.subscriber_fallback f ON f.subscriber_id = c.subscriber_id"
+		" CROSS JOIN LATERAL (SELECT u.ca_id FROM pg_catalog.unnest(f.ca_ids) WITH ORDINALITY u (ca_id, n) WHERE u.ca_id <> c.ca_id"
+		" AND NOT EXISTS (SELECT FROM certmgr.fallback_certificate x WHERE x.first_id = c.id AND x.ca_id = u.ca_id) ORDER BY u.n LIMIT 1) n"
+		" WHERE c.id = $1",
 		2, {INT8OID, TIMESTAMPTZOID}};
 	CmRows		rows = cm_query(&next, (Datum[]) {Int64GetDatum(certificate_id), TimestampTzGetDatum(from)}, NULL);
 
@@ -64,6 +66,31 @@ cm_fallback_issued_instead(int64 certificate_id)
 		"WITH family AS (SELECT COALESCE((SELECT first_id FROM certmgr.fallback_certificate WHERE certificate_id = $1), $1) AS first_id)"
 		" SELECT c.id FROM family f CROSS JOIN LATERAL (SELECT f.first_id AS id UNION ALL SELECT x.certificate_id FROM certmgr.fallback_certificate x WHERE x.first_id = f.first_id) m"
 		" JOIN certmgr.certificate c ON c.id = m.id WHERE c.id <> $1 AND c.state = 'issued' ORDER BY c.id LIMIT 1",
+		1, {INT8OID}};
+	CmRows		rows = cm_query(&find, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
+
+	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
+}
+
+int64
+cm_fallback_on_order(int64 certificate_id)
+{
+	static CmQuery find = {
+		/* Renewals are younger: the index on subscriber and id finds them. */
+		"SELECT c.id FROM certmgr.certificate o JOIN certmgr.certificate p ON p.subscriber_id = o.subscriber_id AND p.id > o.id AND p.renewed_from = o.id"
+		" JOIN certmgr.fallback_certificate f ON f.first_id = p.id JOIN certmgr.certificate c ON c.id = f.certificate_id"
+		" WHERE o.id = $1 AND c.state = 'pending' ORDER BY c.id LIMIT 1",
+		1, {INT8OID}};
+	CmRows		rows = cm_query(&find, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
+
+	return rows.count == 0 ? 0 : cm_rows_int64(&rows, 0, 0);
+}
+
+int64
+cm_fallback_renews(int64 certificate_id)
+{
+	static CmQuery find = {
+		"SELECT p.renewed_from FROM certmgr.fallback_certificate f JOIN certmgr.certificate p ON p.id = f.first_id WHERE f.certificate_id = $1",
 		1, {INT8OID}};
 	CmRows		rows = cm_query(&find, (Datum[]) {Int64GetDatum(certificate_id)}, NULL);
 

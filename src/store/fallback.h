@@ -15,6 +15,10 @@ extern bool cm_fallback_next(int64 certificate_id, TimestampTz from, int64 *ca_i
 extern void cm_fallback_put(int64 certificate_id, int64 first_id, int64 ca_id, const char *reason);
 /* Another certificate of the same request that is issued; 0: none. */
 extern int64 cm_fallback_issued_instead(int64 certificate_id);
+/* A certificate that is on order from a CA that stepped in when the renewal of this one failed; 0: none. */
+extern int64 cm_fallback_on_order(int64 certificate_id);
+/* This one was ordered from a CA that stepped in: the certificate whose renewal that is; 0: none's. */
+extern int64 cm_fallback_renews(int64 certificate_id);
 /* This one came when there was another already: it is kept, marked, not renewed. */
 extern void cm_fallback_mark_late(int64 certificate_id, int64 instead);
 

@@ -270,7 +270,9 @@ def wavering(ca, value):
     return {**value, "status": "processing" if ca.wavers % 2 else "pending"}
 
 
-add("x01", "newOrder is refused for good", by="103_acme_astray.pl", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 403, "problem": ("rejectedIdentifier", "never")}])
+for number in ("x01", "x07"):
+    add(number, "newOrder is refused for good, but for the first", by="103_acme_astray.pl", faults=[{"on": "newOrder", "skip": 1, "times": LATER, "do": "answer", "status": 403,
+                                                                                                 "problem": ("rejectedIdentifier", "never")}])
 add("x02", "nothing is wrong", by="103_acme_astray.pl")
 add("x03", "nothing is wrong here, either", by="103_acme_astray.pl")
 add("x04", "newOrder is answered with 503 for ever", by="103_acme_astray.pl", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 503, "problem": ("serverInternal", "busy"),
