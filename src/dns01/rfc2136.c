@@ -15,8 +15,9 @@
 
 #include "base/host.h"
 #include "dns01/api.h"
-#include "dns01/task.h"
+#include "dns01/batch.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,20 +52,7 @@ typedef struct Task
 	char		name[256];		/* find_zone: the name, lower case */
 	const char *suffix;			/* the part of it that is asked for */
 	char		referral[256];	/* a zone that the server gave away */
-	struct Task *next;			/* of the same batch */
 } Task;
-
-/* Updates that go together. Until its timer fires others may join. */
-typedef struct Batch
-{
-	CmOp		op;
-	struct Batch *next;
-	CmTimer    *timer;
-	Task	   *tasks;
-	int			count;			/* records of all */
-} Batch;
-
-static Batch *batches;			/* of this process, that may be joined */
 
 /* ---- configuration ---- */
 
@@ -273,50 +261,17 @@ send_alone(Task *task)
 
 /* ---- batches: what is asked for at one moment, of one server and zone, is one message ---- */
 
-static bool
-same_settings(const Settings *a, const Settings *b)
-{
-	return a->nservers == b->nservers && a->ttl == b->ttl && a->timeout_ms == b->timeout_ms &&
-		memcmp(a->servers, b->servers, sizeof(a->servers[0]) * (size_t) a->nservers) == 0 &&
-		strcmp(a->key_name, b->key_name) == 0 && strcmp(a->key_algorithm, b->key_algorithm) == 0 &&
-		(a->secret == NULL ? b->secret == NULL : b->secret != NULL && strcmp(a->secret, b->secret) == 0);
-}
-
-static void
-unlink_batch(Batch *batch)
-{
-	Batch	  **b = &batches;
-
-	while (*b != NULL && *b != batch)
-		b = &(*b)->next;
-	if (*b != NULL)
-		*b = batch->next;
-}
-
-/* The tasks are operations of their own and go as such. */
-static void
-drop_batch(CmOp *op)
-{
-	cm_op_end(op);
-	unlink_batch((Batch *) op);
-	cm_timer_cancel(((Batch *) op)->timer);
-	free(op);
-}
-
 /* All are told the same, or (refused) each asks alone: one bad name must not spoil the others'. */
 static void
-end_batch(Batch *batch, const CmStatus *st)
+end_batch(CmDns01Batch *batch, const CmStatus *st)
 {
-	Task	   *task = batch->tasks;
 	bool		alone = st->code != CM_OK && st->code != CM_NETWORK;
 
-	cm_op_end(&batch->op);
-	free(batch);
-	while (task != NULL)
+	while (batch->tasks != NULL)
 	{
-		Task	   *next = task->next;
+		Task	   *task = (Task *) batch->tasks;
 
-		task->next = NULL;
+		cm_dns01_batch_leave(batch, &task->task);
 		if (alone)
 			send_alone(task);
 		else
@@ -324,26 +279,26 @@ end_batch(Batch *batch, const CmStatus *st)
 			task->task.result.status = *st;
 			finish(task);
 		}
-		task = next;
 	}
+	cm_dns01_batch_end(batch);
 }
 
 static void on_batch(CmDnsAnswer *answer, void *arg);
 
 /* To the server whose turn it is, or one behind it. */
 static bool
-send_batch(Batch *batch, CmStatus *st)
+send_batch(CmDns01Batch *batch, CmStatus *st)
 {
-	Task	   *first = batch->tasks;
+	Task	   *first = (Task *) batch->tasks;
 	const Settings *s = &first->settings;
 	CmTsig		tsig = tsig_of(s);
 	CmDnsUpdate records[BATCH_RECORDS];
 	int			count = 0;
 
-	for (Task *task = first; task != NULL; task = task->next)
+	for (CmDns01Task *task = batch->tasks; task != NULL; task = task->next)
 	{
-		memcpy(&records[count], task->records, sizeof(CmDnsUpdate) * (size_t) task->count);
-		count += task->count;
+		memcpy(&records[count], ((Task *) task)->records, sizeof(CmDnsUpdate) * (size_t) ((Task *) task)->count);
+		count += ((Task *) task)->count;
 	}
 	do
 	{
@@ -360,74 +315,57 @@ send_batch(Batch *batch, CmStatus *st)
 static void
 on_batch(CmDnsAnswer *answer, void *arg)
 {
-	Batch	   *batch = arg;
+	CmDns01Batch *batch = arg;
 	CmStatus	st = answer->status;
 
 	/* What went to a server that did not answer may be there, whatever the next one says. */
-	for (Task *task = batch->tasks; task != NULL; task = task->next)
-		task->task.result.touched = task->task.result.touched || st.code == CM_NETWORK;
-	if (st.code != CM_OK && try_next_server(batch->tasks, &answer->status, answer->rcode) && send_batch(batch, &st))
+	for (CmDns01Task *task = batch->tasks; task != NULL; task = task->next)
+		task->result.touched = task->result.touched || st.code == CM_NETWORK;
+	if (st.code != CM_OK && try_next_server((Task *) batch->tasks, &answer->status, answer->rcode) && send_batch(batch, &st))
 		return;
 	end_batch(batch, &st);
 }
 
 static void
-on_batch_timer(void *arg)
+begin_batch(CmDns01Batch *batch)
 {
-	Batch	   *batch = arg;
 	CmStatus	st = CM_STATUS_INIT;
 
-	batch->timer = NULL;
-	unlink_batch(batch);
-	if (batch->tasks->next == NULL)
+	if (batch->ntasks == 1)
 	{
-		Task	   *task = batch->tasks;
+		Task	   *task = (Task *) batch->tasks;
 
-		cm_op_end(&batch->op);
-		free(batch);
+		cm_dns01_batch_leave(batch, &task->task);
+		cm_dns01_batch_end(batch);
 		send_alone(task);
 	}
 	else if (!send_batch(batch, &st))
 		end_batch(batch, &st);
 }
 
-static Batch *
-batch_for(const Task *task)
+/* The same servers, key and zone, asked in the same way. */
+static bool
+place_of(const Task *task, uint8_t place[CM_DNS01_KEY])
 {
-	Batch	   *batch = batches;
+	const Settings *s = &task->settings;
+	char		numbers[40];
+	const char *texts[5 + SERVERS_MAX] = {task->task.result.zone, s->key_name, s->key_algorithm, s->secret, numbers};
 
-	while (batch != NULL &&
-		   (batch->op.loop != task->task.loop || batch->count + task->count > BATCH_RECORDS ||
-			strcmp(batch->tasks->task.result.zone, task->task.result.zone) != 0 || !same_settings(&batch->tasks->settings, &task->settings)))
-		batch = batch->next;
-	return batch;
+	snprintf(numbers, sizeof(numbers), "%d %d", s->ttl, s->timeout_ms);
+	for (int i = 0; i < s->nservers; i++)
+		texts[5 + i] = s->servers[i].text;
+	return cm_dns01_key(place, texts, 5 + SERVERS_MAX);
 }
 
-/* Into a batch that goes from the loop. Without memory for one: at once. */
+/* Into a batch that goes from the loop. What cannot: at once. */
 static bool
 join_batch(Task *task)
 {
-	Batch	   *batch = task->count <= BATCH_RECORDS ? batch_for(task) : NULL;
+	/* Any number at the same moment: servers take them one after another, and one that is silent must not hold up all. */
+	static const CmDns01BatchKind kind = {sizeof(CmDns01Batch), BATCH_RECORDS, INT_MAX, 0, 0, begin_batch, NULL};
+	uint8_t		place[CM_DNS01_KEY];
 
-	if (batch == NULL)
-	{
-		batch = task->count <= BATCH_RECORDS ? calloc(1, sizeof(Batch)) : NULL;
-		if (batch == NULL)
-			return false;
-		batch->timer = cm_timer_start(task->task.loop, 0, on_batch_timer, batch);
-		if (batch->timer == NULL)
-		{
-			free(batch);
-			return false;
-		}
-		cm_op_begin(&batch->op, task->task.loop, drop_batch);
-		batch->next = batches;
-		batches = batch;
-	}
-	task->next = batch->tasks;
-	batch->tasks = task;
-	batch->count += task->count;
-	return true;
+	return task->count <= BATCH_RECORDS && place_of(task, place) && cm_dns01_batch_join(&kind, &task->task, task->count, place);
 }
 
 static bool

@@ -20,6 +20,8 @@ typedef struct CmDns01Task
 	void	   *arg;
 	void		(*free) (struct CmDns01Task *task);	/* what the task holds, and itself */
 	void		(*again) (struct CmDns01Task *task);	/* of cm_dns01_task_later */
+	struct CmDns01Task *next;	/* of the same batch */
+	int			records;		/* that it counts for there */
 } CmDns01Task;
 
 /* Reads a provider's configuration and credential into its task; may have done half of it when it fails. */
