@@ -50,6 +50,8 @@ extern void cm_aws_free(CmAws *aws);
 
 /* Keys to sign with; as cm_grant_get. aws lives until then. */
 extern CmGrantState cm_aws_credentials(CmLoop *loop, const CmAws *aws, CmGrantWait *wait, CmGrant *out, CmStatus *st);
+/* The account by these keys at this endpoint, asked in this way, as a key of cm_dns01_pace and batches. */
+extern bool cm_aws_account(const CmAws *aws, uint8_t key[32]);
 /* They were refused as expired. False: they are not of the kind that a new one could replace. */
 extern bool cm_aws_credentials_forget(const CmAws *aws);
 
@@ -83,6 +85,8 @@ extern void cm_aws_judge(const CmHttpResponse *response, const char *action, CmA
 /* Signs and sends with these keys. content_type NULL: no body. url has no query for POST. */
 extern bool cm_aws_send(CmLoop *loop, const CmAws *aws, const CmAwsKeys *keys, const char *service, const char *method, const char *path, const char *body,
 						CmHttpDone done, void *arg, CmStatus *st);
+/* Does it refuse whatever these keys sign? */
+extern bool cm_aws_bad_keys(const CmAwsAnswer *answer);
 /* Is this the answer to a request signed by a wrong clock? Corrects the clock of all that follow by the answer's Date. */
 extern bool cm_aws_clock_corrected(const CmHttpResponse *response, const CmAwsAnswer *answer);
 

@@ -232,6 +232,15 @@ cm_aws_judge(const CmHttpResponse *response, const char *action, CmAwsAnswer *an
 		return;
 	read_error(*xml, answer, message, sizeof(message));
 	explain(answer, response->code, action, message);
+	/* A limit without a code would be ours, of an answer's size. */
+	if (response->code == 429 && answer->code[0] == '\0')
+		snprintf(answer->code, sizeof(answer->code), "TooManyRequests");
+}
+
+bool
+cm_aws_bad_keys(const CmAwsAnswer *answer)
+{
+	return is_one_of(answer->code, bad_keys) || is_one_of(answer->code, bad_clock);
 }
 
 bool

@@ -11,6 +11,7 @@
 #include "crypto/digest.h"
 #include "dns01/api.h"
 #include "dns01/aws.h"
+#include "dns01/batch.h"
 #include "dns01/secret_map.h"
 #include "dns01/token_file.h"
 
@@ -474,4 +475,20 @@ cm_aws_credentials_forget(const CmAws *aws)
 		return false;
 	cm_grant_forget(key);
 	return true;
+}
+
+bool
+cm_aws_account(const CmAws *aws, uint8_t key[32])
+{
+	uint8_t		keys[CM_GRANT_KEY];
+	char		hex[2 * CM_GRANT_KEY + 1];
+	char		timeout[24];
+	const char *texts[] = {hex, aws->endpoint, aws->signing_region, aws->trust_anchors, timeout};
+
+	if (!key_of(aws, keys))
+		return false;
+	for (int i = 0; i < CM_GRANT_KEY; i++)
+		snprintf(&hex[2 * i], 3, "%02x", keys[i]);
+	snprintf(timeout, sizeof(timeout), "%lld", (long long) aws->timeout_ms);
+	return cm_dns01_key(key, texts, sizeof(texts) / sizeof(texts[0]));
 }

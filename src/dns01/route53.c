@@ -4,7 +4,8 @@
  * check runs in backends, the calls in the database worker and in CALL
  * certmgr.work(); nothing is locked. What may fail: the configuration; AWS
  * saying no, with the missing permission named; throttling, after some tries
- * of our own.
+ * of our own (route53_call.c). Calls that want something of the same zone at the
+ * same moment share their requests (route53_batch.c).
  *
  * config: hosted_zone_id, private_zone, ttl; where and who (aws_config.c):
  * region, partition, credentials, role_arn, external_id, session_name,
@@ -17,6 +18,7 @@
  */
 #include "dns01/route53.h"
 
+#include "crypto/digest.h"
 #include "dns01/api.h"
 
 #include <stdio.h>
@@ -25,9 +27,6 @@
 
 /* A challenge lives for minutes; a short TTL lets a retry see the new value soon. */
 #define DEFAULT_TTL 60
-/* The bucket of an account refills with five to ten requests a second: after these it is the engine's turn to wait. */
-#define THROTTLES_MAX 5
-#define THROTTLE_MS 500
 
 /* ---- configuration ---- */
 
@@ -47,7 +46,7 @@ read_settings(const CmJson *config, CmSlice secret, CmRoute53Settings *s, CmStat
 	s->private_zone = cm_json_bool(private, false);
 	/* RFC 2181 8: a TTL has 31 bits; a week is what anyone could want of a challenge. */
 	return cm_dns01_number(config, "ttl", 0, 604800, DEFAULT_TTL, &s->ttl, st) && cm_aws_read(config, secret, &s->aws, st) &&
-		cm_dns01_check_propagation(config, st);
+		(cm_aws_account(&s->aws, s->account) || cm_fail_crypto(st, "could not hash an account's name")) && cm_dns01_check_propagation(config, st);
 }
 
 /* ---- tasks ---- */
@@ -78,25 +77,6 @@ static CmRoute53Task *
 task_create(const CmDns01Call *call, CmStatus *st)
 {
 	return cm_dns01_task_create(sizeof(CmRoute53Task), call, read_task, task_free, st);
-}
-
-bool
-cm_route53_call(CmRoute53Task *task, const char *method, const char *path, const char *body, const char *action, CmAwsDone done, CmStatus *st)
-{
-	CmAwsCall	call = {method, path, body, action};
-
-	return cm_aws_call(task->task.loop, &task->settings.aws, &call, done, task, st);
-}
-
-void
-cm_route53_failed(CmRoute53Task *task, const CmAwsAnswer *answer, void (*again) (CmDns01Task *task))
-{
-	if (answer->status.code == CM_LIMIT && answer->retry_after < 0 && task->throttles < THROTTLES_MAX)
-	{
-		cm_dns01_task_later(&task->task, THROTTLE_MS << task->throttles++, again);
-		return;
-	}
-	cm_dns01_task_fail(&task->task, &answer->status, answer->retry_after);
 }
 
 /* ---- find_zone ---- */
@@ -163,62 +143,6 @@ apply(const CmDns01Call *call, CmStatus *st)
 
 /* ---- confirm ---- */
 
-static void on_change(CmAwsAnswer *answer, void *arg);
-
-/* Asks about the first of the changes. */
-static bool
-ask_change(CmRoute53Task *task, CmStatus *st)
-{
-	size_t		len = strcspn(task->changes, ",");
-	char		id[CM_ROUTE53_ZONE_ID_MAX + 1];
-	char		path[100];
-
-	if (len > CM_ROUTE53_ZONE_ID_MAX)
-		return cm_fail(st, CM_INVALID, "this is not the id of a change");
-	task->changes[len] = '\0';
-	if (!cm_route53_id(task->changes, "/change/", id))
-		return cm_fail(st, CM_INVALID, "this is not the id of a change");
-	task->at = (int) len + 1;
-	snprintf(path, sizeof(path), "/2013-04-01/change/%s", id);
-	return cm_route53_call(task, "GET", path, NULL, "route53:GetChange", on_change, st);
-}
-
-static void
-change_again(CmDns01Task *base)
-{
-	CmStatus	st = CM_STATUS_INIT;
-
-	if (!ask_change((CmRoute53Task *) base, &st))
-		cm_dns01_task_fail(base, &st, -1);
-}
-
-static void
-on_change(CmAwsAnswer *answer, void *arg)
-{
-	CmRoute53Task *task = arg;
-	const char *status;
-	CmStatus	st = CM_STATUS_INIT;
-
-	/* One that AWS has forgotten was in sync long ago. */
-	if (answer->status.code != CM_OK && strcmp(answer->code, "NoSuchChange") != 0)
-	{
-		cm_route53_failed(task, answer, change_again);
-		return;
-	}
-	status = answer->status.code == CM_OK ? cm_xml_text(answer->xml, "ChangeInfo/Status") : "INSYNC";
-	if (status == NULL || strcmp(status, "INSYNC") != 0)
-	{
-		cm_fail(&st, CM_REFUSED, "Route 53 has change %s not at all its servers yet", task->changes);
-		cm_dns01_task_fail(&task->task, &st, -1);
-		return;
-	}
-	memmove(task->changes, task->changes + task->at, sizeof(task->changes) - (size_t) task->at);
-	if (task->changes[0] == '\0')
-		cm_dns01_task_finish(&task->task);
-	else
-		change_again(&task->task);
-}
-
 static bool
 confirm(const CmDns01Call *call, CmStatus *st)
 {
@@ -228,7 +152,7 @@ confirm(const CmDns01Call *call, CmStatus *st)
 		return false;
 	/* Zeroed behind the text, to the array's end. */
 	snprintf(task->changes, sizeof(task->changes) - 1, "%s", call->change_id);
-	return cm_dns01_task_begin(&task->task, ask_change(task, &task->task.result.status), st);
+	return cm_dns01_task_begin(&task->task, cm_route53_confirm(task, &task->task.result.status), st);
 }
 
 const CmDns01Provider cm_dns01_route53 = {

@@ -78,8 +78,8 @@ reverse_labels(const char *name, char *dst)
 	*dst = '\0';
 }
 
-static int
-compare_names(const char *a, const char *b)
+int
+cm_route53_compare(const char *a, const char *b)
 {
 	char		ra[258];
 	char		rb[258];
@@ -186,21 +186,8 @@ list_from(CmRoute53Task *task, const char *name, const char *id, CmStatus *st)
 	snprintf(path, sizeof(path), API "/hostedzonesbyname?dnsname=%s.%s%s&maxitems=100", cm_buf_cstr(&escaped), id != NULL ? "&hostedzoneid=" : "",
 			 id != NULL ? id : "");
 	cm_buf_free(&escaped);
-	ok = cm_route53_call(task, "GET", path, NULL, "route53:ListHostedZonesByName", on_list, st);
+	ok = cm_route53_call(task->task.loop, &task->settings, "GET", path, NULL, "route53:ListHostedZonesByName", on_list, task, st);
 	return ok;
-}
-
-static void
-list_again(CmDns01Task *base)
-{
-	CmRoute53Task *task = (CmRoute53Task *) base;
-	CmStatus	st = CM_STATUS_INIT;
-
-	/* From the start: the pages are few, and what was found is found again. */
-	task->twins = task->asked = 0;
-	task->task.result.zone[0] = task->task.result.zone_id[0] = '\0';
-	if (!list_from(task, task->suffixes[0], NULL, &st))
-		cm_dns01_task_fail(base, &st, -1);
 }
 
 /* True: another page was asked for, or the task has failed. */
@@ -226,7 +213,7 @@ next_page(CmRoute53Task *task, const CmXml *xml)
 		cm_dns01_task_fail(&task->task, &st, -1);
 		return true;
 	}
-	while (i < task->nsuffixes && (order = compare_names(task->suffixes[i], next)) < 0)
+	while (i < task->nsuffixes && (order = cm_route53_compare(task->suffixes[i], next)) < 0)
 		i++;
 	if (i == task->nsuffixes)
 		return false;
@@ -245,7 +232,7 @@ on_list(CmAwsAnswer *answer, void *arg)
 
 	if (answer->status.code != CM_OK)
 	{
-		cm_route53_failed(task, answer, list_again);
+		cm_dns01_task_fail(&task->task, &answer->status, answer->retry_after);
 		return;
 	}
 	for (zone = cm_xml_child(cm_xml_child(answer->xml, "HostedZones"), "HostedZone"); zone != NULL; zone = cm_xml_next(zone))
@@ -264,16 +251,7 @@ ask_first_set(CmRoute53Task *task, CmStatus *st)
 	char		path[100];
 
 	snprintf(path, sizeof(path), API "/hostedzone/%s/rrset?maxitems=1", task->settings.hosted_zone_id);
-	return cm_route53_call(task, "GET", path, NULL, "route53:ListResourceRecordSets", on_first_set, st);
-}
-
-static void
-first_set_again(CmDns01Task *base)
-{
-	CmStatus	st = CM_STATUS_INIT;
-
-	if (!ask_first_set((CmRoute53Task *) base, &st))
-		cm_dns01_task_fail(base, &st, -1);
+	return cm_route53_call(task->task.loop, &task->settings, "GET", path, NULL, "route53:ListResourceRecordSets", on_first_set, task, st);
 }
 
 /* Record sets are listed from the zone's own name on, which always has SOA and NS. */
@@ -287,7 +265,7 @@ on_first_set(CmAwsAnswer *answer, void *arg)
 
 	if (answer->status.code != CM_OK)
 	{
-		cm_route53_failed(task, answer, first_set_again);
+		cm_dns01_task_fail(&task->task, &answer->status, answer->retry_after);
 		return;
 	}
 	name = cm_xml_text(answer->xml, "ResourceRecordSets/ResourceRecordSet/Name");
