@@ -86,5 +86,9 @@ my $from = time;
 all_issue('100 orders at once', order_all('aws', map { ["n$_.example.test"] } 1 .. 100));
 my $count = aws_calls();
 diag(sprintf 'Route 53: 100 orders: %d calls (%d zones, %d sets, %d changes, %d polls) in %d s', @$count{ 'all', 'zones', 'sets', 'changes', 'polls' }, time - $from);
+cmp_ok($count->{changes}, '<=', 60, 'few changes: two an order before');
+cmp_ok($count->{zones}, '<=', 60, 'nor is the zone of each looked up by itself');
 set(pending => 0);
+
+$node->stop;
 done_testing();
