@@ -383,7 +383,7 @@ cm_ca_install(const char *name, const char *certificate, const char *chain, bool
 		cm_throw(&st, NULL);
 	id = cm_ca_put_foreign(ca->id, cm_slice(ordered->data, ordered->len), leaf_len, ca->certificate_id, actor);
 	if (key_id == 0)
-		cm_ca_put_public(ca->id, id, &cert, activate);
+		cm_ca_put_public(ca->id, id, &cert, activate, actor);
 	else if (activate || ca->certificate_id == 0)
 		cm_ca_set_active(ca->id, id, key_id);
 	else

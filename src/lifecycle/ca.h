@@ -90,7 +90,7 @@ extern int64 cm_ca_put_foreign(int64 ca_id, CmSlice ordered, size_t leaf_len, in
 /* One certificate is the issuer of one CA: throws when it is that of another one than self. */
 extern void cm_ca_check_free(const CmCertificate *cert, int64 self);
 /* Of a CA whose key is not here: it is known by that certificate, too, or from now on first (activate). */
-extern void cm_ca_put_public(int64 ca_id, int64 certificate_id, const CmCertificate *cert, bool activate);
+extern void cm_ca_put_public(int64 ca_id, int64 certificate_id, const CmCertificate *cert, bool activate, const char *actor);
 /* Throws when url is none that may be in a certificate; NULL is fine. what: for the message. */
 extern void cm_ca_check_url(const char *what, const char *url);
 extern const char *cm_ca_config(const CmCaNew *ca);

@@ -11,12 +11,12 @@
 #include "lifecycle/ca.h"
 #include "lifecycle/import.h"
 #include "lifecycle/master_key.h"
-#include "miscadmin.h"
 #include "pg/error.h"
 #include "pg/own.h"
 #include "store/audit.h"
 #include "store/ca.h"
 #include "store/ca_issuer.h"
+#include "store/import.h"
 #include "store/instance.h"
 #include "store/key.h"
 #include "utils/builtins.h"
@@ -80,25 +80,47 @@ read_chain(const CmCaImport *import, CmBuf *ordered, CmCertificate *cert)
 		cm_throw(&st, NULL);
 }
 
-/* Certificates of other CAs that it signed, whose issuer was not known until now. */
-static void
-adopt(int64 ca_id, int64 certificate_id, const CmCertificate *cert)
+typedef struct Orphans
 {
+	const CmCertificate *issuer;
+	int64	   *ids;
 	int			count;
-	CmCaIssuer *issuers = cm_ca_issuers(&count);
-	CmCertificate other;
+	int			room;
+} Orphans;
 
-	for (int i = 0; i < count; i++)
+static void
+note_orphan(int64 id, CmSlice der, void *arg)
+{
+	Orphans    *orphans = arg;
+	CmCertificate cert;
+
+	if (!cm_certificate_parse(der, &cert, NULL) || !cm_certificate_issued_by(&cert, orphans->issuer, NULL))
+		return;
+	if (orphans->count == orphans->room)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (cm_ca_of_certificate(issuers[i].certificate_id) == 0 && cm_certificate_parse(issuers[i].der, &other, NULL) &&
-			cm_certificate_issued_by(&other, cert, NULL))
-			cm_ca_certificate_claim(issuers[i].certificate_id, ca_id, certificate_id);
+		orphans->room *= 2;
+		orphans->ids = repalloc(orphans->ids, sizeof(int64) * orphans->room);
 	}
+	orphans->ids[orphans->count++] = id;
+}
+
+/* Certificates that it signed, of other CAs and of whomever else, whose issuer was not known until now. */
+static void
+adopt(int64 ca_id, int64 certificate_id, const CmCertificate *cert, const char *actor)
+{
+	Orphans		orphans = {cert, NULL, 0, 16};
+	int			adopted;
+
+	orphans.ids = palloc(sizeof(int64) * orphans.room);
+	cm_import_orphans(cert->subject, note_orphan, &orphans);
+	if (orphans.count == 0)
+		return;
+	adopted = cm_import_adopt(orphans.ids, orphans.count, ca_id, certificate_id);
+	cm_audit(actor, "adopt-certificates", "ca", ca_id, psprintf("{\"issuer\": %lld, \"certificates\": %d}", (long long) certificate_id, adopted));
 }
 
 void
-cm_ca_put_public(int64 ca_id, int64 certificate_id, const CmCertificate *cert, bool activate)
+cm_ca_put_public(int64 ca_id, int64 certificate_id, const CmCertificate *cert, bool activate, const char *actor)
 {
 	int64		key_id = cm_ca_issuer_key(ca_id, cert->spki);
 
@@ -107,7 +129,7 @@ cm_ca_put_public(int64 ca_id, int64 certificate_id, const CmCertificate *cert, b
 	cm_ca_issuer_put(ca_id, certificate_id, key_id);
 	if (activate)
 		cm_ca_set_active(ca_id, certificate_id, 0);
-	adopt(ca_id, certificate_id, cert);
+	adopt(ca_id, certificate_id, cert, actor);
 }
 
 int64
@@ -140,10 +162,10 @@ cm_ca_import(const CmCaImport *import)
 	if (key_id != 0)
 	{
 		cm_ca_set_active(id, certificate_id, key_id);
-		adopt(id, certificate_id, &cert);
+		adopt(id, certificate_id, &cert, as.actor);
 	}
 	else
-		cm_ca_put_public(id, certificate_id, &cert, true);
+		cm_ca_put_public(id, certificate_id, &cert, true, as.actor);
 	cm_audit(as.actor, "import-ca", "ca", id, psprintf("{\"certificate\": %lld, \"key\": %s}", (long long) certificate_id, key_id != 0 ? "true" : "false"));
 	if (key_id != 0)
 		cm_instance_register();

@@ -22,6 +22,7 @@
 #include "pg/error.h"
 #include "pg/interval.h"
 #include "pg/own.h"
+#include "pg/query.h"
 #include "store/audit.h"
 #include "store/crl.h"
 #include "store/crl_scope.h"
@@ -130,7 +131,7 @@ static void
 set_signer(Signer *signer, const CmIssuerRow *rows, int count)
 {
 	CmStatus	st = CM_STATUS_INIT;
-	Datum	   *ids = palloc(sizeof(Datum) * count);
+	int64	   *ids = palloc(sizeof(int64) * count);
 	int			n = 0;
 	uint8_t    *identifier;
 
@@ -142,9 +143,9 @@ set_signer(Signer *signer, const CmIssuerRow *rows, int count)
 			cm_throw(&st, NULL);
 		signer->active |= rows[i].active;
 		signer->not_after = n == 0 ? rows[i].not_after : Max(signer->not_after, rows[i].not_after);
-		ids[n++] = Int64GetDatum(rows[i].certificate_id);
+		ids[n++] = rows[i].certificate_id;
 	}
-	signer->certificates = PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
+	signer->certificates = cm_datum_int8_array(ids, n);
 	signer->key_identifier = signer->certificate.subject_key_id;
 	if (signer->key_identifier.len > 0)
 		return;

@@ -263,6 +263,14 @@ cm_datum_bytea(const void *data, size_t len)
 	return PointerGetDatum(value);
 }
 
+CmSlice
+cm_slice_of_datum(Datum value)
+{
+	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+
+	return cm_slice(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+}
+
 Datum
 cm_datum_text_array(char *const *texts, int count)
 {
@@ -271,6 +279,16 @@ cm_datum_text_array(char *const *texts, int count)
 	for (int i = 0; i < count; i++)
 		elements[i] = CStringGetTextDatum(texts[i]);
 	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Datum
+cm_datum_int8_array(const int64 *values, int count)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(values[i]);
+	return PointerGetDatum(construct_array(elements, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 char **

@@ -69,10 +69,14 @@ extern bytea *cm_rows_bytea(const CmRows *rows, int row, int column);
 extern CmSlice cm_rows_slice(const CmRows *rows, int row, int column);
 extern TimestampTz cm_rows_time(const CmRows *rows, int row, int column, TimestampTz otherwise);
 
+/* The bytes of a bytea that cm_query_each hands over. */
+extern CmSlice cm_slice_of_datum(Datum value);
+
 /* palloc'ed Datums from C values. */
 extern Datum cm_datum_text(const char *string);	/* NULL gives 0: say isnull */
 extern Datum cm_datum_bytea(const void *data, size_t len);
 extern Datum cm_datum_text_array(char *const *texts, int count);
+extern Datum cm_datum_int8_array(const int64 *values, int count);
 extern char **cm_text_array(Datum array, int *count);	/* NULL elements are refused */
 
 #endif

@@ -172,23 +172,15 @@ typedef struct Each
 	void	   *arg;
 } Each;
 
-static CmSlice
-slice_of(Datum value)
-{
-	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
-
-	return cm_slice(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-}
-
 static void
 revoked(const Datum *values, const bool *nulls, void *arg)
 {
 	Each	   *each = arg;
 	CmRevokedRow row;
 
-	row.serial = slice_of(values[0]);
+	row.serial = cm_slice_of_datum(values[0]);
 	row.revoked_at = nulls[1] ? 0 : DatumGetTimestampTz(values[1]);
-	row.reason = nulls[2] ? cm_slice(NULL, 0) : slice_of(values[2]);
+	row.reason = nulls[2] ? cm_slice(NULL, 0) : cm_slice_of_datum(values[2]);
 	row.invalid_since = nulls[3] ? 0 : DatumGetTimestampTz(values[3]);
 	each->fn(&row, each->arg);
 }

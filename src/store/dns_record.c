@@ -121,11 +121,8 @@ void
 cm_dns_record_set_sent(const int64 *ids, int count, bool sent)
 {
 	static CmQuery set = {"UPDATE certmgr.dns_record SET sent = $2 WHERE id = ANY ($1) AND sent <> $2", 2, {INT8ARRAYOID, BOOLOID}};
-	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
 
-	for (int i = 0; i < count; i++)
-		values[i] = Int64GetDatum(ids[i]);
-	cm_query(&set, (Datum[]) {PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)), BoolGetDatum(sent)}, NULL);
+	cm_query(&set, (Datum[]) {cm_datum_int8_array(ids, count), BoolGetDatum(sent)}, NULL);
 }
 
 void

@@ -1,6 +1,5 @@
 /*
- * import.c - see import.h. Reads, but for the metadata; the rows themselves are
- * put by certificate.c.
+ * import.c - see import.h. The rows themselves are put by certificate.c.
  */
 #include "postgres.h"
 
@@ -41,6 +40,69 @@ cm_import_issuers(int *count)
 	}
 	*count = rows.count;
 	return candidates;
+}
+
+typedef struct Orphans
+{
+	CmOrphanFn	fn;
+	void	   *arg;
+} Orphans;
+
+static void
+orphan(const Datum *values, const bool *nulls, void *arg)
+{
+	Orphans    *orphans = arg;
+
+	orphans->fn(DatumGetInt64(values[0]), cm_slice_of_datum(values[1]), orphans->arg);
+}
+
+void
+cm_import_orphans(CmSlice issuer, CmOrphanFn fn, void *arg)
+{
+	static CmQuery select = {
+		"SELECT c.id, b.der FROM certmgr.certificate c JOIN certmgr.certificate_body b ON b.certificate_id = c.id"
+		" WHERE c.ca_id IS NULL AND pg_catalog.position(b.der, $1) > 0", 1, {BYTEAOID}};
+	Orphans		orphans = {fn, arg};
+
+	(void) cm_query_each(&select, (Datum[]) {cm_datum_bytea(issuer.data, issuer.len)}, NULL, orphan, &orphans);
+}
+
+/* What came along with one of them leads on from its issuer, which may know no way of its own. */
+static void
+hand_chain_up(Datum ids, int64 issuer_id)
+{
+	static CmQuery update = {
+		"UPDATE certmgr.certificate_body u SET chain = o.chain FROM ("
+		"SELECT i.certificate_id, pg_catalog.substring(b.chain, pg_catalog.octet_length(i.der) + 1) FROM certmgr.certificate_body i"
+		" JOIN certmgr.certificate c ON c.id = i.certificate_id AND c.ca_id IS NULL"
+		" JOIN certmgr.certificate_body b ON b.certificate_id = ANY ($1) AND pg_catalog.octet_length(b.chain) > pg_catalog.octet_length(i.der)"
+		" AND pg_catalog.substring(b.chain, 1, pg_catalog.octet_length(i.der)) = i.der WHERE i.certificate_id = $2 AND i.chain IS NULL"
+		" ORDER BY pg_catalog.octet_length(b.chain) DESC, b.certificate_id LIMIT 1) o (certificate_id, chain)"
+		" WHERE u.certificate_id = o.certificate_id", 2, {INT8ARRAYOID, INT8OID}};
+
+	(void) cm_query_now(&update, (Datum[]) {ids, Int64GetDatum(issuer_id)}, NULL);
+}
+
+int
+cm_import_adopt(const int64 *ids, int count, int64 ca_id, int64 issuer_id)
+{
+	static CmQuery update = {
+		"UPDATE certmgr.certificate c SET ca_id = $2, issuer_id = $3"
+		" FROM (SELECT DISTINCT ON (x.serial) x.id FROM certmgr.certificate x WHERE x.id = ANY ($1) ORDER BY x.serial, x.id) o"
+		" WHERE c.id = o.id AND c.ca_id IS NULL AND NOT EXISTS (SELECT FROM certmgr.certificate y WHERE y.ca_id = $2 AND y.serial = c.serial)"
+		" RETURNING c.id", 3, {INT8ARRAYOID, INT8OID, INT8OID}};
+	static CmQuery forget = {"UPDATE certmgr.certificate_body SET chain = NULL WHERE certificate_id = ANY ($1) AND chain IS NOT NULL", 1, {INT8ARRAYOID}};
+	CmRows		rows = cm_query_now(&update, (Datum[]) {cm_datum_int8_array(ids, count), Int64GetDatum(ca_id), Int64GetDatum(issuer_id)}, NULL);
+	int64	   *adopted = palloc(sizeof(int64) * Max(rows.count, 1));
+	Datum		array;
+
+	for (int i = 0; i < rows.count; i++)
+		adopted[i] = cm_rows_int64(&rows, i, 0);
+	array = cm_datum_int8_array(adopted, rows.count);
+	hand_chain_up(array, issuer_id);
+	/* What is in our own rows is not kept twice. */
+	(void) cm_query_now(&forget, (Datum[]) {array}, NULL);
+	return rows.count;
 }
 
 bool

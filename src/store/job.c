@@ -79,15 +79,9 @@ cm_job_claim(TimestampTz now, TimestampTz lease_until, const int64 *ids, int id_
 		" FROM (SELECT j.id, j.due_at" JOB_DUE " AND j.id = ANY ($3) FOR UPDATE SKIP LOCKED) d"
 		" WHERE u.id = d.id RETURNING u.id, u.kind, u.target_id, d.due_at, u.attempt, u.lease_epoch, u.lane, u.holder",
 		3, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID}};
-	Datum	   *elements = palloc(sizeof(Datum) * Max(id_count, 1));
-	CmRows		rows;
+	CmRows		rows = cm_query(&claim,
+								(Datum[]) {TimestampTzGetDatum(now), TimestampTzGetDatum(lease_until), cm_datum_int8_array(ids, id_count)}, NULL);
 
-	for (int i = 0; i < id_count; i++)
-		elements[i] = Int64GetDatum(ids[i]);
-	rows = cm_query(&claim,
-					(Datum[]) {TimestampTzGetDatum(now), TimestampTzGetDatum(lease_until),
-							   PointerGetDatum(construct_array(elements, id_count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))},
-					NULL);
 	return to_jobs(&rows, count);
 }
 
