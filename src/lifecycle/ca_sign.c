@@ -7,7 +7,7 @@
 #include "postgres.h"
 
 #include "lifecycle/ca_sign.h"
-#include "lifecycle/texts.h"
+#include "lifecycle/foreign.h"
 #include "pg/error.h"
 #include "pg/interval.h"
 #include "pg/lock.h"
@@ -16,9 +16,7 @@
 #include "store/ca_issuer.h"
 #include "store/certificate.h"
 #include "store/import.h"
-#include "store/insert.h"
 #include "utils/builtins.h"
-#include "x509/name.h"
 #include "x509/policy.h"
 #include "x509/tbs.h"
 #include "x509/usage.h"
@@ -282,31 +280,6 @@ cm_ca_sign(const CmCaSign *sign, CmBuf *der)
 
 /* ---- into the inventory ---- */
 
-static void
-fill_row(const CmCertificate *cert, CmCertificateNew *row)
-{
-	CmStatus	st = CM_STATUS_INIT;
-	CmBuf	   *subject = cm_own_buf(0);
-	char	  **usages;
-	int			usage_count;
-
-	if (!cm_name_format(cert->subject, subject, &st))
-		cm_throw(&st, NULL);
-	usages = cm_usage_texts(cert->key_usage, cm_slice(NULL, 0), &usage_count);
-	row->state = "issued";
-	row->source = "ca";
-	row->serial = cert->serial;
-	row->subject = cm_datum_text(cm_buf_cstr(subject));
-	row->sans = cm_datum_text_array(NULL, 0);
-	row->usages = cm_datum_text_array(usages, usage_count);
-	row->key_algorithm = cm_key_alg_name(cert->key_alg);
-	row->is_ca = cert->ca;
-	row->not_before = time_t_to_timestamptz(cert->not_before);
-	row->not_after = time_t_to_timestamptz(cert->not_after);
-	row->created_at = GetCurrentTimestamp();
-	row->action = "issue-ca";
-}
-
 int64
 cm_ca_certificate_put(int64 issuing_ca, int64 issuer_id, int shard, CmSlice der, CmSlice chain, int64 renewed_from, const char *actor)
 {
@@ -325,7 +298,9 @@ cm_ca_certificate_put(int64 issuing_ca, int64 issuer_id, int shard, CmSlice der,
 		cm_ca_certificate_claim(there, issuing_ca, issuer_id);
 		return there;
 	}
-	fill_row(&cert, &row);
+	cm_foreign_row(&cert, &row);
+	row.source = "ca";
+	row.action = "issue-ca";
 	row.id = cm_certificate_next_id();
 	row.ca_id = issuing_ca;
 	row.issuer_id = issuer_id;
