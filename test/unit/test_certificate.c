@@ -314,6 +314,7 @@ test_limits(void **state)
 	p.extensions_len = exts.len;
 	assert_false(parse_parts(&p, &c, &out, &st));
 	assert_int_equal(st.code, CM_LIMIT);
+	assert_string_equal(st.reason, "certificate has more than 64 extensions");
 	p.extensions_len -= 11;
 	assert_good(parse_parts(&p, &c, &out, &st), &st);
 
@@ -446,6 +447,7 @@ test_from_text(void **state)
 	CmStatus	st = CM_STATUS_INIT;
 	CmBuf		text;
 	CmBuf		ders;
+	CmBuf		small;
 	int			count;
 	size_t		len;
 
@@ -475,6 +477,12 @@ test_from_text(void **state)
 	assert_int_equal(st.code, CM_LIMIT);
 	assert_int_equal(count, 0);
 	assert_int_equal(ders.len, 1);
+	/* and where the caller has no room for them */
+	cm_buf_init(&small, leaf.der.len + 1);
+	assert_false(cm_certificates_from_text(of(&text), 2, &small, &count, &st));
+	assert_string_equal(st.reason, "certificates are too large");
+	assert_int_equal(small.len, 0);
+	cm_buf_free(&small);
 
 	/* cut anywhere: never two, never a rest in the buffer after a failure */
 	for (len = 0; len < text.len - 2; len += 5)

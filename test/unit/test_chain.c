@@ -146,6 +146,7 @@ test_order_refused(void **state)
 	Entity		forged;
 	CmBuf		in;
 	CmBuf		out;
+	CmBuf		small;
 	size_t		len;
 	size_t		cut;
 	int			i;
@@ -188,6 +189,12 @@ test_order_refused(void **state)
 		free(copy);
 	}
 	assert_int_equal(out.len, 1);
+
+	cm_buf_init(&small, leaf.der.len + 10);
+	assert_false(cm_chain_order(of(&in), of(&leaf.spki), &small, &len, &st));
+	assert_string_equal(st.reason, "certificate chain is too large");
+	assert_int_equal(small.len, 0);
+	cm_buf_free(&small);
 
 	cm_buf_reset(&in);
 	for (i = 0; i < 17; i++)

@@ -190,6 +190,8 @@ test_hostile(void **state)
 	assert_good(cm_san_parse("IP:10.0.0.1", &sans, &st), &st);
 	assert_good(cm_san_parse("URI:https://x/", &sans, &st), &st);
 	assert_good(cm_constraints_allow(of(&nc), cm_slice("\x30\x00", 2), of(&sans), &st), &st);
+	assert_false(cm_constraints_allow(of(&nc), cm_slice("\x30\x00", 2), cm_slice(sans.data, sans.len - 1), &st));
+	assert_string_equal(st.reason, "subject alternative names are malformed");
 	for (i = 1; i < nc.len; i++)
 	{
 		uint8_t    *copy = exact_copy(nc.data, i);

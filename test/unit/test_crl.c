@@ -268,6 +268,13 @@ test_refused(void **state)
 #undef BAD
 	assert_false(cm_crl_finish(&crl, other.key, &der, &st));
 	assert_int_equal(st.code, CM_MISMATCH);
+	/* no room for an entry; none for the signature */
+	crl.list.max = crl.list.len + 10;
+	assert_false(add(&crl, cm_slice("\x01", 1), FIXTURE_START, 1, &st));
+	assert_string_equal(st.reason, "CRL would be too large");
+	assert_false(cm_crl_finish(&crl, ca.key, &der, &st));
+	assert_string_equal(st.reason, "CRL would be too large");
+	assert_int_equal(der.len, 0);
 	cm_crl_free(&crl);
 	cm_buf_free(&der);
 	entity_free(&other);

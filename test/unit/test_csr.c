@@ -525,6 +525,7 @@ test_listed_extensions(void **state)
 		cm_buf_append(&many, (uint8_t[]) {0x06, 2, 0x2a, (uint8_t) i}, 4);
 	assert_false(cm_csr_parse_with(slice_of(&der), slice_of(&many), &csr, &st));
 	assert_int_equal(st.code, CM_LIMIT);
+	assert_string_equal(st.reason, "certificate request asks for too many extensions");
 	cm_buf_free(&hex);
 	cm_buf_free(&der);
 	cm_buf_free(&many);

@@ -123,6 +123,11 @@ test_build_update(void **state)
 	cm_buf_reset(&buf);
 	assert_false(cm_dns_build_update(&buf, 1, "z", &large, 1, 60, &st));
 	assert_int_equal(st.code, CM_LIMIT);
+	buf.max = 12 + 7 + 18 + 16 - 1;
+	cm_buf_reset(&buf);
+	assert_false(cm_dns_build_update(&buf, 1, "z", u, 2, 60, &st));
+	assert_string_equal(st.reason, "the DNS update is too large");
+	buf.max = CM_DNS_MESSAGE_MAX;
 	value[65279] = 'v';
 	value[70000] = '\0';
 	cm_buf_reset(&buf);
@@ -818,6 +823,7 @@ test_nobody_there(void **state)
 {
 	Got			got;
 	CmStatus	st = CM_STATUS_INIT;
+	char		name[257];
 
 	(void) state;
 	close(udp);
@@ -832,6 +838,10 @@ test_nobody_there(void **state)
 	assert_non_null(cm_dns_query_resolver(loop, &server, serverlen, "www.z", "TXT", 100, on_done, &got, &st));
 	assert_null(cm_dns_query(loop, &server, serverlen, "www.z", "ANY", false, 100, on_done, NULL, &st));
 	assert_null(cm_dns_query(loop, &server, serverlen, "a..z", "TXT", false, 100, on_done, NULL, &st));
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_null(cm_dns_query(loop, &server, serverlen, name, "TXT", false, 100, on_done, NULL, &st));
+	assert_string_equal(st.reason, "a DNS name is too long");
 }
 
 static void
@@ -1064,6 +1074,7 @@ test_update(void **state)
 	signed_at -= 3600;
 	update(&good_key, &got);
 	assert_int_equal(got.answer.status.code, CM_PROTOCOL);
+	assert_non_null(strstr(got.answer.status.reason, "was signed at another time"));
 	assert_non_null(strstr(got.answer.status.detail, "-3600 seconds"));
 	on_datagram = bad_key;
 	update(&good_key, &got);

@@ -334,6 +334,7 @@ halves_that_do_not_match(void **state)
 			private_bytes.data[600] ^= 1;
 			private_bytes.data[300] ^= 1;
 			assert_false(cm_key_from_private(CM_KEY_RSA_2048, slice_of(&private_bytes), no_bytes(), &key, &st));
+			assert_string_equal(st.reason, "halves of the RSA private key do not belong together");
 		}
 		assert_false(cm_key_from_private(algs[i], cm_slice(private_bytes.data, private_bytes.len - 1), no_bytes(), &key, &st));
 		assert_false(cm_key_from_private(algs[i], no_bytes(), no_bytes(), &key, &st));

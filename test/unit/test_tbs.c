@@ -373,6 +373,7 @@ test_full_buffer(void **state)
 		cm_buf_init(&out, max);
 		assert_false(cm_tbs_build(&tbs, &out, &st));
 		assert_int_equal(st.code, CM_LIMIT);
+		assert_string_equal(st.reason, "certificate would be too large");
 		assert_int_equal(out.len, 0);
 		cm_buf_free(&out);
 	}
@@ -380,6 +381,7 @@ test_full_buffer(void **state)
 	{
 		cm_buf_init(&out, max);
 		assert_false(cm_certificate_sign(ca.key, of(&whole), &out, &st));
+		assert_string_equal(st.reason, "certificate would be too large");
 		assert_int_equal(out.len, 0);
 		cm_buf_free(&out);
 	}
