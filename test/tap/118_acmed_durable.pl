@@ -74,8 +74,13 @@ $run->{node}->safe_psql('postgres', q{ALTER SYSTEM SET synchronous_commit = off;
 	$run->order;
 }
 CertmgrTest::wait_until(sub { CertmgrTest::control($run->{acmed}, '/held')->{count} >= 1 }, undef, 'no TXT record is written') or die 'nothing is held';
-$run->crash;
+$run->kill_postmaster;
+$run->{node}->append_conf('postgresql.conf', 'certmgr.worker = off');
+$run->{node}->start;
+is($run->{node}->safe_psql('postgres', q{SELECT count(*) FROM certmgr.dns_record WHERE state = 'planned' AND sent}), '3', 'with synchronous_commit = off: what was sent before a crash is known after it');
 CertmgrTest::control($run->{acmed}, '/release', {});
+$run->{node}->append_conf('postgresql.conf', 'certmgr.worker = on');
+$run->{node}->reload;
 $run->{kills} = 1;
 $run->watch(seconds => 60);
 $run->judge;
