@@ -106,6 +106,9 @@ take_authorization(CmOp *op, const char *type, char **failure, CmLeftOut *refuse
 		return;					/* the caller sees the status */
 	if (is(said.status, "valid"))
 		return;
+	/* Answered already, by whom our rows do not know (a database that was restored): the records are made, and then it is looked at first. */
+	if (is(said.challenge_status, "processing") || is(said.challenge_status, "valid"))
+		cm_acme_authorization_set_posted(op->row_id, true);
 	if (!is(said.status, "pending"))
 		words = psprintf("the CA says that the authorization of %s is \"%s\"%s%s", said.identifier, said.status,
 							said.error != NULL && said.error->detail != NULL ? ": " : "", said.error != NULL && said.error->detail != NULL ? said.error->detail : "");

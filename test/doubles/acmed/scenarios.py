@@ -338,6 +338,24 @@ add("a10", "three of fifty names are refused", certs=[["h%02d.{s}.example.test" 
             {"type": "urn:ietf:params:acme:error:rejectedIdentifier", "detail": "policy forbids", "identifier": {"type": "dns", "value": "h%02d.a10.example.test" % i}}
             for i in (7, 23, 42)]}}])
 
+
+
+def being_checked(ca, response):
+    """Somebody answered the challenges before us: with our key, but nobody here knows of it. Checked when the records are there."""
+    for authz in ca.authzs.values():
+        if authz.challenge_status == "pending":
+            authz.challenge_status = "processing"
+        elif authz.task is None and ca.updates > 0:
+            authz.task = acme.asyncio.ensure_future(ca.validate(authz))
+    value = response.value()
+    for challenge in value["challenges"]:
+        if value["status"] == "pending" and challenge["type"] == "dns-01" and challenge["status"] == "pending":
+            challenge["status"] = "processing"
+    response.set(value)
+
+
+add("a11", "the challenge is being checked when it is first seen: it was answered by a server whose database was lost", faults=[edit(being_checked, on="authz", times=LATER)])
+
 # ---- certificates ----
 
 
