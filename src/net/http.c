@@ -11,6 +11,10 @@
  * finished exchanges are collected and their owners called: they may then
  * start and cancel what they like.
  *
+ * Whether a request needs a connection of its own only libcurl knows. One that
+ * finds no descriptor free for it comes back, waits for one as DNS exchanges
+ * do, and is given to libcurl anew: nothing of it was sent.
+ *
  * Signals are blocked around calls that may start libcurl's resolver thread:
  * a thread inherits the mask, and PostgreSQL's handlers must not run on it.
  */
@@ -33,6 +37,14 @@
 #define DEFAULT_MAX_BODY ((size_t) 256 * 1024)
 /* What libcurl's own timeout gets before ours, which needs no libcurl, strikes. */
 #define GRACE_MS 1000
+/* How long a descriptor is waited for, and not longer than for an answer: exchanges end within seconds. A job's lease has this much to spare (TURN_MAX_MS in session.c). */
+#define DESCRIPTOR_WAIT_MS 10000
+
+typedef struct Queue
+{
+	CmHttp	   *first;			/* the oldest */
+	CmHttp	   *last;
+} Queue;
 
 typedef struct CmCurl
 {
@@ -41,8 +53,8 @@ typedef struct CmCurl
 	CmTimer    *timer;
 	CmHttp	   *slots[ACTIVE_MAX];
 	int			active;
-	CmHttp	   *queue;			/* waiting, the oldest first */
-	CmHttp	   *queue_tail;
+	Queue		queue;			/* waiting for a slot */
+	Queue		parked;			/* waiting for a descriptor */
 } CmCurl;
 
 static void on_guard(void *arg);
@@ -218,29 +230,38 @@ curl_of(CmLoop *loop, CmStatus *st)
 /* ---- queue and slots ---- */
 
 static void
-enqueue(CmCurl *curl, CmHttp *http)
+enqueue(Queue *queue, CmHttp *http, bool front)
 {
-	http->queue_prev = curl->queue_tail;
-	http->queue_next = NULL;
-	if (curl->queue_tail != NULL)
-		curl->queue_tail->queue_next = http;
+	http->queue_prev = front ? NULL : queue->last;
+	http->queue_next = front ? queue->first : NULL;
+	if (http->queue_prev != NULL)
+		http->queue_prev->queue_next = http;
 	else
-		curl->queue = http;
-	curl->queue_tail = http;
+		queue->first = http;
+	if (http->queue_next != NULL)
+		http->queue_next->queue_prev = http;
+	else
+		queue->last = http;
 }
 
 static void
-dequeue(CmCurl *curl, CmHttp *http)
+dequeue(Queue *queue, CmHttp *http)
 {
 	if (http->queue_prev != NULL)
 		http->queue_prev->queue_next = http->queue_next;
 	else
-		curl->queue = http->queue_next;
+		queue->first = http->queue_next;
 	if (http->queue_next != NULL)
 		http->queue_next->queue_prev = http->queue_prev;
 	else
-		curl->queue_tail = http->queue_prev;
+		queue->last = http->queue_prev;
 	http->queue_prev = http->queue_next = NULL;
+}
+
+static bool
+is_parked(const CmHttp *http)
+{
+	return http->waiter.loop != NULL;
 }
 
 static bool
@@ -283,7 +304,7 @@ activate(CmCurl *curl, CmHttp *http)
 	}
 	cm_timer_cancel(http->queue_timer);
 	http->queue_timer = guard;
-	dequeue(curl, http);
+	dequeue(&curl->queue, http);
 	while (curl->slots[slot] != NULL)
 		slot++;
 	curl->slots[slot] = http;
@@ -295,7 +316,7 @@ activate(CmCurl *curl, CmHttp *http)
 static void
 start_waiting(CmCurl *curl)
 {
-	CmHttp	   *http = curl->queue;
+	CmHttp	   *http = curl->queue.first;
 	uint32_t	full = 0;
 	bool		any_full = false;
 
@@ -323,7 +344,8 @@ detach(CmCurl *curl, CmHttp *http)
 
 	if (http->slot < 0)
 	{
-		dequeue(curl, http);
+		dequeue(is_parked(http) ? &curl->parked : &curl->queue, http);
+		cm_fd_wait_end(&http->waiter);
 		return;
 	}
 	block_signals(&old);
@@ -369,6 +391,7 @@ stop(CmHttp *http)
 	cm_timer_cancel(http->queue_timer);
 	http->queue_timer = NULL;
 	detach(cm_loop_http(http->loop), http);
+	cm_http_give_back(http);
 	cm_op_end(&http->op);
 }
 
@@ -422,11 +445,98 @@ on_guard(void *arg)
 	CmCurl	   *curl = cm_loop_http(http->loop);
 
 	http->queue_timer = NULL;
-	if (http->slot < 0)
+	if (is_parked(http))
+		cm_fail(&http->response.status, CM_LIMIT, "no file descriptor is free for a connection to \"%s\"", http->host);
+	else if (http->slot < 0)
 		cm_fail(&http->response.status, CM_NETWORK, "request to \"%s\" timed out after %lld ms while waiting for its turn", http->host,
 				(long long) http->timeout_ms);
 	finish(http, CURLE_OPERATION_TIMEDOUT);
 	start_waiting(curl);
+}
+
+/* ---- without a descriptor ---- */
+
+/* Given to libcurl as if it had just come. */
+static void
+resume(CmCurl *curl, CmHttp *http)
+{
+	CmTimer    *guard = cm_timer_start(http->loop, http->timeout_ms, on_guard, http);
+
+	dequeue(&curl->parked, http);
+	cm_fd_wait_end(&http->waiter);
+	/* Without memory for a timer it has what is left of its patience. */
+	if (guard != NULL)
+	{
+		cm_timer_cancel(http->queue_timer);
+		http->queue_timer = guard;
+	}
+	http->started = cm_monotonic_ms();
+	enqueue(&curl->queue, http, true);
+}
+
+/* One may be free: it is kept until libcurl wants it, so that those who wait have it in their order. */
+static void
+on_descriptor(void *arg)
+{
+	CmHttp	   *http = arg;
+	CmCurl	   *curl = cm_loop_http(http->loop);
+	CmStatus	st = CM_STATUS_INIT;
+	bool		room = curl->active < ACTIVE_MAX && host_has_room(curl, http->host_hash);
+
+	/* Without a place for it to begin none is kept from others. */
+	http->reserved = room && cm_loop_acquire_fd(http->loop);
+	if (room && !http->reserved && cm_fd_wait(&http->waiter, http->loop, true, on_descriptor, http, &st))
+		return;
+	resume(curl, http);
+	start_waiting(curl);
+}
+
+/* A connection to that host is idle now, or takes more streams, for which no descriptor is needed. Two for one that has ended: they become many where there is room. */
+static void
+resume_same_host(CmCurl *curl, uint32_t host_hash)
+{
+	CmHttp	   *http = curl->parked.first;
+
+	for (int n = 0; http != NULL && n < 2;)
+	{
+		CmHttp	   *next = http->queue_next;
+
+		if (http->host_hash == host_hash)
+		{
+			resume(curl, http);
+			n++;
+		}
+		http = next;
+	}
+}
+
+/* There was none for its connection. False: it was something else, or has lasted long enough. */
+static bool
+park(CmCurl *curl, CmHttp *http)
+{
+	int64_t		now = cm_monotonic_ms();
+	bool		waited = http->patience != 0;
+	CmTimer    *guard;
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!http->no_fd || http->sent)
+		return false;
+	if (!waited)
+		http->patience = now + (http->timeout_ms < DESCRIPTOR_WAIT_MS ? http->timeout_ms : DESCRIPTOR_WAIT_MS);
+	if (now >= http->patience || (guard = cm_timer_start(http->loop, http->patience - now, on_guard, http)) == NULL)
+		return false;
+	if (!cm_fd_wait(&http->waiter, http->loop, waited, on_descriptor, http, &st))
+	{
+		cm_timer_cancel(guard);
+		return false;
+	}
+	detach(curl, http);
+	enqueue(&curl->parked, http, waited);
+	cm_timer_cancel(http->queue_timer);
+	http->queue_timer = guard;
+	http->no_fd = http->headers_done = http->tls_started = false;
+	http->header_bytes = 0;
+	return true;
 }
 
 /* Collects what is finished. Called outside of libcurl's frames. */
@@ -444,6 +554,10 @@ drain(CmCurl *curl)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &http);
+		if (park(curl, (CmHttp *) (void *) http))
+			continue;
+		if (result == CURLE_OK)
+			resume_same_host(curl, ((CmHttp *) (void *) http)->host_hash);
 		finish((CmHttp *) (void *) http, result);
 	}
 	start_waiting(curl);
@@ -487,7 +601,7 @@ cm_http_start(CmLoop *loop, const CmHttpRequest *request, CmHttpDone done, void 
 		return NULL;
 	}
 	cm_op_begin(&http->op, loop, drop);
-	enqueue(curl, http);
+	enqueue(&curl->queue, http, false);
 	start_waiting(curl);
 	return http;
 }

@@ -22,7 +22,7 @@ typedef struct CmHttpRequest
 	const char *const *headers; /* more "Name: value" lines, NULL-terminated, or NULL */
 	const char *body;			/* copied */
 	size_t		body_len;
-	int64_t		timeout_ms;		/* of the whole exchange; 0 = 30 s */
+	int64_t		timeout_ms;		/* of the whole exchange, from when there is a descriptor for it; 0 = 30 s */
 	size_t		max_body;		/* 0 = 256 KiB */
 	const char *trust_anchors;	/* PEM; NULL = the system's */
 	bool		allow_http;		/* plain http too */

@@ -38,6 +38,9 @@ struct CmHttp
 	bool		headers_too_large;
 	bool		body_too_large;
 	bool		no_fd;
+	CmFdWaiter	waiter;			/* while no descriptor is free */
+	int64_t		patience;		/* when that has lasted long enough; 0: has not waited */
+	bool		reserved;		/* a descriptor of the host's budget is kept for its connection */
 	bool		metadata;
 	bool		dialled;		/* its name was resolved */
 	bool		tls_started;
@@ -51,6 +54,8 @@ struct CmHttp
 	void	   *arg;
 };
 
+/* The descriptor that is kept for it, if any, is free again. */
+extern void cm_http_give_back(CmHttp *http);
 /* Checks and copies the request and makes the easy handle. */
 extern bool cm_http_set_up(CmHttp *http, const CmHttpRequest *request, CmStatus *st);
 /* Says in words why libcurl gave up; always false. */

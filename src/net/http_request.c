@@ -18,6 +18,14 @@
 
 /* ---- callbacks ---- */
 
+void
+cm_http_give_back(CmHttp *http)
+{
+	if (http->reserved)
+		cm_loop_release_fd(http->loop);
+	http->reserved = false;
+}
+
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -33,6 +41,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 		cm_sockaddr_format(&address->addr, http->denied, sizeof(http->denied));
 		return CURL_SOCKET_BAD;
 	}
+	cm_http_give_back(http);
 	fd = cm_socket_lend(http->loop, address->family, address->socktype, &st);
 	if (fd < 0)
 	{

@@ -794,9 +794,59 @@ test_hooks(void **state)
 	fds_max = 1;				/* the loop's own */
 	loop = cm_loop_create(&hooks, NULL);
 	request = request_for("/ok");
+	request.timeout_ms = 300;
 	perform(&request, &got);
 	assert_reason(got, CM_LIMIT, "no file descriptor is free");
 	got_free(&got);
+}
+
+/* A descriptor that is not free is waited for, in the order of asking, and the time of an exchange begins after it. */
+static void
+test_descriptor_wait(void **state)
+{
+	CmHttpRequest request = request_for("/ok");
+	Got			got[3];
+	CmHttp	   *http[3];
+	CmStatus	st = CM_STATUS_INIT;
+	int64_t		begun = cm_monotonic_ms();
+	char		url[64];
+
+	(void) state;
+	memset(got, 0, sizeof(got));
+	fds_max = fds;
+	request.timeout_ms = 1500;
+	for (int i = 0; i < 3; i++)
+	{
+		http[i] = cm_http_start(loop, &request, on_done, &got[i], &st);
+		assert_non_null(http[i]);
+	}
+	while (cm_monotonic_ms() - begun < 1000)
+		turn();
+	assert_false(got[0].done || got[1].done || got[2].done);
+	cm_http_cancel(http[1]);
+	fds_max = fds + 1;
+	while (!got[0].done)
+		turn();
+	assert_reason(got[0], CM_OK, "");
+	/* what it waited does not count */
+	assert_true(got[0].response.elapsed_ms < 500);
+	/* by the connection of the first one */
+	while (!got[2].done)
+		turn();
+	assert_reason(got[2], CM_OK, "");
+	assert_false(got[1].done);
+	assert_true(fds <= fds_max);
+	got_free(&got[0]);
+	got_free(&got[2]);
+	/* dropped while it waits */
+	fds_max = fds;
+	snprintf(url, sizeof(url), "http://localhost:%d/ok", http_port);
+	request.url = url;
+	assert_non_null(cm_http_start(loop, &request, on_done, &got[1], &st));
+	for (begun = cm_monotonic_ms(); cm_monotonic_ms() - begun < 150;)
+		turn();
+	assert_false(got[1].done);
+	assert_int_equal(cm_loop_active(loop), 1);
 }
 
 static void
@@ -1120,6 +1170,7 @@ main(void)
 		with_loop(test_timeouts),
 		with_loop(test_connect),
 		with_loop(test_hooks),
+		with_loop(test_descriptor_wait),
 		with_loop(test_environment),
 		with_loop(test_bad_arguments),
 		with_loop(test_many),
