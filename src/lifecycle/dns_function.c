@@ -7,6 +7,9 @@
  * superuser, in a restricted context and with a search_path of pg_catalog
  * only. The function is called by its OID; nothing is put together as SQL.
  * While it runs the engine stands still, so it is cancelled after some seconds.
+ * Nothing of it runs later: constraints are checked at once, and the server
+ * takes neither deferred triggers nor other work for the commit from a
+ * restricted context.
  */
 #include "postgres.h"
 
@@ -15,6 +18,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "lifecycle/acme_work.h"
 #include "lifecycle/dns_function.h"
@@ -137,7 +141,10 @@ static void
 call_each(void *arg)
 {
 	Attempt    *a = arg;
+	ConstraintsSetStmt immediate = {.type = T_ConstraintsSetStmt, .constraints = NIL, .deferred = false};
 
+	/* Otherwise the first row with a deferred constraint would be an error here. */
+	AfterTriggerSetState(&immediate);
 	for (int i = 0; i < a->op->nrecords; i++)
 		call(a->function, a->op->zone, &a->op->records[i]);
 }

@@ -171,10 +171,22 @@ sql(q{
 			BEGIN PERFORM pg_catalog.pg_sleep(600); EXCEPTION WHEN query_canceled THEN PERFORM pg_catalog.pg_sleep(600); END;
 		END IF;
 		IF name = '_acme-challenge.throws.fn.example.test' THEN RAISE EXCEPTION 'no quota'; END IF;
+		IF name LIKE '_acme-challenge.%later.fn.example.test' THEN
+			IF name LIKE '%put-off.later.fn%' THEN SET CONSTRAINTS ALL DEFERRED; END IF;
+			INSERT INTO dns_writer.later VALUES (name);
+			RETURN NULL;
+		END IF;
 		IF name = '_acme-challenge.evil.fn.example.test' THEN PERFORM sealed FROM certmgr_private.key; END IF;
 		INSERT INTO dns_writer.request (action, zone, name, value) VALUES (action, zone, name, value);
 		RETURN NULL;
-	END $$;});
+	END $$;
+	CREATE TABLE dns_writer.later (name text);
+	CREATE FUNCTION dns_writer.check_later() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF NEW.name LIKE '%slow.later.fn%' THEN PERFORM pg_catalog.pg_sleep(600); END IF;
+		RAISE EXCEPTION 'checked by %', current_user;
+	END $$;
+	CREATE CONSTRAINT TRIGGER later AFTER INSERT ON dns_writer.later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dns_writer.check_later();});
 sql(qq{SELECT certmgr.create_dns_provider('function', 'sql', '{"function": "dns_writer.write", "zone": "example.test", "timeout": 1, "nameservers": ["$dns->{DNS_SERVER}"]}');
 	SELECT certmgr.set_dns_zone('fn.example.test', 'function')});
 my $fn = issue('pebble', 'fn.example.test');
@@ -187,6 +199,7 @@ issued($fn, 'what it wrote is seen');
 ok(CertmgrTest::poll_until($node, q{SELECT count(*) FROM dns_writer.request WHERE action = 'remove'}, '1'), 'and it is called to remove it');
 update($dns, 'zone example.test.', qq{update delete _acme-challenge.fn.example.test. TXT});
 for my $case ([ 'no', qr/could not add the TXT record: It says: the DNS department is closed/ ], [ 'throws', qr/It says: no quota/ ], [ 'slow', qr/function dns_writer\.write did not return within 1 s and was cancelled: The worker does nothing else/ ],
+	[ 'later', qr/It says: checked by dns_writer/ ], [ 'slow.later', qr/did not return within 1 s/ ], [ 'put-off.later', qr/It says: cannot fire deferred trigger within security-restricted operation/ ],
 	[ 'stubborn', qr/did not return within 1 s/ ], [ 'evil', qr/permission denied for schema certmgr_private/ ])
 {
 	my $id = issue('pebble', "$case->[0].fn.example.test");
@@ -265,7 +278,7 @@ sql(q{CREATE OR REPLACE FUNCTION dns_writer.write(action text, zone text, name t
 my $left = issue('pebble', 'left.fn.example.test');
 ok(CertmgrTest::poll_until($node, q{SELECT state FROM certmgr.dns_record WHERE name = '_acme-challenge.left.fn.example.test'}, 'present'), 'written');
 sql("SELECT certmgr.cancel($left)");
-ok(CertmgrTest::poll_until($node, q{SELECT finding ~ 'not today' FROM certmgr.health WHERE object LIKE 'dns record %.fn.example.test'}), 'health shows what could not be removed');
+ok(CertmgrTest::poll_until($node, q{SELECT finding ~ 'not today' FROM certmgr.health WHERE object LIKE 'dns record %.fn.example.test'}), 'health shows what could not be removed') || diag(sql(q{SELECT string_agg(r::text, E'\n') FROM certmgr.dns_record r WHERE state <> 'removed'}));
 is(sql(q{SELECT certmgr.sweep_dns('bind')}), '0', 'another provider has no leftovers');
 sql(q{CREATE OR REPLACE FUNCTION dns_writer.write(action text, zone text, name text, value text) RETURNS text LANGUAGE sql RETURN NULL});
 is(sql(q{SELECT certmgr.sweep_dns('function')}), '1', 'the record is swept');
