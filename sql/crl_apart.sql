@@ -45,3 +45,21 @@ SELECT certmgr.alter_crl('apart root', url => '', shards => 0, ca_url => 'http:/
 SELECT shard, covers, url, open FROM certmgr.crl_scope s JOIN certmgr.ca a ON a.id = s.ca_id WHERE a.name = 'apart root' ORDER BY covers, shard;
 SELECT certmgr.refresh_crl('apart root') IS NOT NULL AS signed;
 SELECT detail->>'covers' AS covers, (detail->>'shard')::int AS shard, count(*) > 0 AS signed FROM certmgr.audit_event e JOIN certmgr.ca a ON a.id = e.object_id AND e.object_type = 'ca' WHERE a.name = 'apart root' AND action = 'sign-crl' GROUP BY 1, 2 ORDER BY 1, 2;
+-- from the beginning
+SELECT certmgr.create_root_ca('apart new', 'CN=Apart New', crl_url => 'http://crl.example/new.crl', crl_ca_url => 'http://crl.example/new-ca.crl') IS NOT NULL AS made;
+SELECT certmgr.create_intermediate_ca('apart new lower', 'apart new', 'CN=Apart New Lower', crl_ca_url => 'http://crl.example/lower-ca.crl') IS NOT NULL AS made;
+SELECT a.name, covers, shard, open, a.config->>'crl_ca_url' AS url FROM certmgr.crl_scope s JOIN certmgr.ca a ON a.id = s.ca_id WHERE a.name LIKE 'apart new%' ORDER BY a.name, covers, shard;
+SELECT certmgr.issue_from('apart new', 'CN=apart new leaf') AS leaf \gset
+SELECT position('http://crl.example/new.crl'::bytea IN b.der) > 0 AS "user", position('http://crl.example/new-ca.crl'::bytea IN b.der) > 0 AS ca FROM certmgr.certificate_body b WHERE b.certificate_id = :leaf;
+SELECT position('http://crl.example/new.crl'::bytea IN b.der) > 0 AS "user", position('http://crl.example/new-ca.crl'::bytea IN b.der) > 0 AS ca FROM certmgr.certificate_body b JOIN certmgr.ca a ON a.certificate_id = b.certificate_id WHERE a.name = 'apart new lower';
+SELECT certmgr.create_root_ca('apart x', 'CN=Apart X', crl_ca_url => 'nothing');
+SELECT certmgr.create_root_ca('apart x', 'CN=Apart X', crl_url => 'http://crl.example/x.crl', crl_ca_url => 'http://crl.example/x.crl');
+SELECT certmgr.create_intermediate_ca('apart x', 'apart new', 'CN=Apart X', crl_ca_url => 'http://crl.example/{shard}.crl');
+SELECT certmgr.create_root_ca('apart gone', 'CN=Apart Gone') IS NOT NULL AS made;
+SELECT certmgr.ca_pem('apart gone') AS pem \gset
+SELECT certmgr.drop_ca('apart gone');
+SELECT certmgr.import_ca('apart gone', :'pem', crl_ca_url => 'http://crl.example/{serial}.crl');
+BEGIN;
+SELECT certmgr.import_ca('apart gone', :'pem', crl_ca_url => 'http://crl.example/gone.crl') IS NOT NULL AS imported;
+SELECT config->>'crl_ca_url' AS url FROM certmgr.ca WHERE name = 'apart gone';
+ROLLBACK;

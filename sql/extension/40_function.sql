@@ -19,16 +19,16 @@ COMMENT ON FUNCTION certmgr.set_secret(text, text) IS 'replaces the credential o
 -- Private CAs ----------------------------------------------------------------
 
 CREATE FUNCTION certmgr.create_root_ca(name text, subject text, key_algorithm text DEFAULT 'EC-P256', lifetime interval DEFAULT '10 years', path_length int DEFAULT NULL,
-	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL)
+	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL, crl_ca_url text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_root_ca';
-COMMENT ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int, interval, text, text, text, text) IS
-	'creates a self-signed private CA with a sealed key; subject in RFC 4514 form; path_length limits the CAs below it; the URLs go into certificates it issues; signature_algorithm: what its key signs with (ECDSA-SHA384, RSA-PSS-SHA256...; NULL: the usual one). Returns the CA''s id';
+COMMENT ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int, interval, text, text, text, text, text) IS
+	'creates a self-signed private CA with a sealed key; subject in RFC 4514 form; path_length limits the CAs below it; the URLs go into certificates it issues, crl_ca_url into those of CAs, with lists of their own (alter_crl()); signature_algorithm: what its key signs with (ECDSA-SHA384, RSA-PSS-SHA256...; NULL: the usual one). Returns the CA''s id';
 
 CREATE FUNCTION certmgr.create_intermediate_ca(name text, parent text, subject text, key_algorithm text DEFAULT 'EC-P256', lifetime interval DEFAULT '5 years', path_length int DEFAULT 0,
-	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL, template text DEFAULT NULL)
+	crl_lifetime interval DEFAULT '7 days', crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL, template text DEFAULT NULL, crl_ca_url text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_create_intermediate_ca';
-COMMENT ON FUNCTION certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text, text, text) IS
-	'creates a CA below another private CA; parent NULL: its certificate comes from elsewhere, through ca_csr() and install_ca_certificate(). template: one for CAs, whose name constraints, policies and other rules its certificate gets and keeps; with lifetime NULL its default lifetime, too. Returns the CA''s id';
+COMMENT ON FUNCTION certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text, text, text, text) IS
+	'creates a CA below another private CA; parent NULL: its certificate comes from elsewhere, through ca_csr() and install_ca_certificate(). template: one for CAs, whose name constraints, policies and other rules its certificate gets and keeps; with lifetime NULL its default lifetime, too. The rest as for create_root_ca(). Returns the CA''s id';
 
 CREATE FUNCTION certmgr.ca_csr(ca text) RETURNS text LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'certmgr_ca_csr';
 COMMENT ON FUNCTION certmgr.ca_csr(text) IS 'certification request (PEM, PKCS#10) of a private CA, for a parent elsewhere';
@@ -106,5 +106,5 @@ COMMENT ON FUNCTION certmgr.adopt() IS 'lets the worker of this database act on 
 CREATE FUNCTION certmgr.worker_slots(OUT database name, OUT state text, OUT pid int, OUT next_due timestamptz, OUT failures int, OUT not_before timestamptz)
 	RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_worker_slots';
 COMMENT ON FUNCTION certmgr.worker_slots() IS 'what the launcher knows of each database; empty without shared_preload_libraries';
-CREATE FUNCTION certmgr.server_status(OUT preloaded boolean, OUT launcher_pid int, OUT master_key text, OUT adopted boolean) LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_server_status';
-COMMENT ON FUNCTION certmgr.server_status() IS 'is the library preloaded, does the launcher run, can the master key be read (ok, or why not), may this database''s worker act';
+CREATE FUNCTION certmgr.server_status(OUT preloaded boolean, OUT launcher_pid int, OUT master_key text, OUT adopted boolean, OUT weak_key_file text) LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_server_status';
+COMMENT ON FUNCTION certmgr.server_status() IS 'is the library preloaded, does the launcher run, can the master key be read (ok, or why not), may this database''s worker act, could the file of weak keys be read when the server last did (ok, or why not; null: there is none)';

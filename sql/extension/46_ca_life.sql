@@ -14,10 +14,10 @@ CREATE FUNCTION certmgr.activate_ca_issuer(ca text, certificate bigint) RETURNS 
 COMMENT ON FUNCTION certmgr.activate_ca_issuer(text, bigint) IS 'makes that certificate, and its key, the one that the CA issues under and that chains go through';
 
 CREATE FUNCTION certmgr.import_ca(name text, certificate text, private_key text DEFAULT NULL, chain text DEFAULT NULL, password text DEFAULT NULL, crl_lifetime interval DEFAULT '7 days',
-	crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL)
+	crl_url text DEFAULT NULL, ca_issuers_url text DEFAULT NULL, ocsp_url text DEFAULT NULL, signature_algorithm text DEFAULT NULL, crl_ca_url text DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_import_ca';
-COMMENT ON FUNCTION certmgr.import_ca(text, text, text, text, text, interval, text, text, text, text) IS
-	'takes over a CA that exists: its certificate (PEM), its private key (PEM; password if it is encrypted), the issuers above it. Without the key it issues nothing, but is known as the issuer of certificates that are imported or installed, before or after it; install_ca_certificate() then takes its renewed certificates. Returns the CA''s id';
+COMMENT ON FUNCTION certmgr.import_ca(text, text, text, text, text, interval, text, text, text, text, text) IS
+	'takes over a CA that exists: its certificate (PEM), its private key (PEM; password if it is encrypted), the issuers above it. Without the key it issues nothing, but is known as the issuer of certificates that are imported or installed, before or after it; install_ca_certificate() then takes its renewed certificates. The rest as for create_root_ca(). Returns the CA''s id';
 
 CREATE FUNCTION certmgr.set_chain(ca text, chain text, certificate bigint DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'certmgr_set_chain';
 COMMENT ON FUNCTION certmgr.set_chain(text, text, bigint) IS

@@ -53,6 +53,10 @@ SELECT 'error' AS severity, 'master key' AS object, 'the master key cannot be re
 	   'as a superuser, if there is none yet: SELECT certmgr.create_master_key(''/path/outside/PGDATA/master.key''); then ALTER SYSTEM SET certmgr.master_key_file = ''/path/outside/PGDATA/master.key''; SELECT pg_reload_conf();' AS what_to_do
   FROM certmgr.server_status() h WHERE h.master_key <> 'ok'
 UNION ALL
+SELECT 'warning', 'weak keys', 'the file certmgr.weak_key_file could not be used when the server read it: ' || h.weak_key_file,
+	   'mend the file, or the setting, then SELECT pg_reload_conf(); until then keys are looked up in the list of before, or in none after a start of the server'
+  FROM certmgr.server_status() h WHERE h.weak_key_file <> 'ok'
+UNION ALL
 SELECT 'warning', 'worker', 'the library is not preloaded, so no worker runs',
 	   'set shared_preload_libraries = ''certmgr'' and restart, or schedule CALL certmgr.work()'
   FROM certmgr.server_status() h WHERE NOT h.preloaded

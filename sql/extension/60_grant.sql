@@ -22,8 +22,8 @@ GRANT EXECUTE ON FUNCTION certmgr.issue_from(text, text, text[], text, interval,
 GRANT EXECUTE ON PROCEDURE certmgr.work(interval, bigint) TO certmgr_operator, certmgr_admin;
 
 -- admin: CAs, DNS providers, credentials
-GRANT EXECUTE ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int, interval, text, text, text, text),
-	certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text, text, text),
+GRANT EXECUTE ON FUNCTION certmgr.create_root_ca(text, text, text, interval, int, interval, text, text, text, text, text),
+	certmgr.create_intermediate_ca(text, text, text, text, interval, int, interval, text, text, text, text, text, text),
 	certmgr.ca_csr(text), certmgr.install_ca_certificate(text, text, text, boolean), certmgr.disable_ca(text), certmgr.enable_ca(text), certmgr.drop_ca(text),
 	certmgr.create_dns_provider(text, text, jsonb, text), certmgr.drop_dns_provider(text), certmgr.set_secret(text, text),
 	certmgr.adopt() TO certmgr_admin;

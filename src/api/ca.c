@@ -92,6 +92,7 @@ certmgr_create_root_ca(PG_FUNCTION_ARGS)
 	CmCaNew		ca = {0};
 
 	ca.root = true;
+	ca.crl_ca_url = cm_arg_text(fcinfo, 10);
 	PG_RETURN_INT64(create(fcinfo, &ca, 1));
 }
 
@@ -102,6 +103,7 @@ certmgr_create_intermediate_ca(PG_FUNCTION_ARGS)
 
 	ca.parent = cm_arg_text(fcinfo, 1);
 	ca.template = cm_arg_text(fcinfo, 11);
+	ca.crl_ca_url = cm_arg_text(fcinfo, 12);
 	PG_RETURN_INT64(create(fcinfo, &ca, 2));
 }
 

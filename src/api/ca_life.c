@@ -42,6 +42,7 @@ certmgr_import_ca(PG_FUNCTION_ARGS)
 	import.as.ca_issuers_url = cm_arg_text(fcinfo, 7);
 	import.as.ocsp_url = cm_arg_text(fcinfo, 8);
 	import.as.signature_algorithm = cm_arg_text(fcinfo, 9);
+	import.as.crl_ca_url = cm_arg_text(fcinfo, 10);
 	import.as.actor = cm_caller_name();
 	cm_owner_enter(&scope);
 	id = cm_ca_import(&import);

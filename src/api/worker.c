@@ -160,8 +160,9 @@ certmgr_server_status(PG_FUNCTION_ARGS)
 	CmOwnerScope scope;
 	int			pid = cm_worker_launcher_pid();
 	TupleDesc	desc;
-	Datum		values[4];
-	bool		nulls[4] = {false};
+	const char *problem = cm_guc_weak_key_problem();
+	Datum		values[5];
+	bool		nulls[5] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -178,5 +179,8 @@ certmgr_server_status(PG_FUNCTION_ARGS)
 	cm_owner_enter(&scope);
 	values[3] = BoolGetDatum(cm_instance_adopted());
 	cm_owner_leave(&scope);
+	nulls[4] = problem == NULL && cm_guc_weak_key_file[0] == '\0';
+	if (!nulls[4])
+		values[4] = CStringGetTextDatum(problem != NULL ? problem : "ok");
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

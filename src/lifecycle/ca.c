@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "lifecycle/ca.h"
 #include "lifecycle/ca_sign.h"
+#include "lifecycle/crl.h"
 #include "lifecycle/master_key.h"
 #include "miscadmin.h"
 #include "pg/error.h"
@@ -69,6 +70,8 @@ cm_ca_config(const CmCaNew *ca)
 	char		number[16];
 
 	cm_ca_check_url("crl_url", ca->crl_url);
+	if (ca->crl_ca_url != NULL)
+		cm_crl_check_apart(ca->crl_url, ca->crl_ca_url);
 	cm_ca_check_url("ca_issuers_url", ca->ca_issuers_url);
 	cm_ca_check_url("ocsp_url", ca->ocsp_url);
 	cm_buf_append_str(json, "{");
@@ -80,6 +83,7 @@ cm_ca_config(const CmCaNew *ca)
 	put_member(json, "subject", ca->subject);
 	put_member(json, "crl_lifetime", DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(ca->crl_lifetime))));
 	put_member(json, "crl_url", ca->crl_url);
+	put_member(json, "crl_ca_url", ca->crl_ca_url);
 	put_member(json, "ca_issuers_url", ca->ca_issuers_url);
 	put_member(json, "ocsp_url", ca->ocsp_url);
 	cm_buf_append_str(json, "}");

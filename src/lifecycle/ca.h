@@ -23,6 +23,7 @@ typedef struct CmCaNew
 	int			path_length;	/* -1: none */
 	const Interval *crl_lifetime;
 	const char *crl_url;
+	const char *crl_ca_url;		/* NULL: CA certificates are on the same lists */
 	const char *ca_issuers_url;
 	const char *ocsp_url;
 	const char *signature_algorithm;	/* NULL: the usual one */

@@ -29,6 +29,8 @@ typedef struct CmCrlConfig
 	const char *ca_url;			/* empty: CA certificates are on the same lists */
 } CmCrlConfig;
 
+/* May CA certificates be on lists of their own at ca_url, and the others at url (or NULL)? Throws when not. */
+extern void cm_crl_check_apart(const char *url, const char *ca_url);
 extern void cm_crl_configure(const char *ca, const CmCrlConfig *config, const char *actor);
 
 #endif

@@ -92,10 +92,10 @@ check_result(const Result *result)
 	check_url(result->delta_url, "address of the delta CRL");
 	check_url(result->ca_url, "address of the CRL of CA certificates");
 	if (has_shard(result->ca_url))
-		refuse("the CRL of CA certificates has no shards", "Leave {shard} out of ca_url.");
+		refuse("the CRL of CA certificates has no shards", "Leave {shard} out of its address.");
 	/* Each list says that it is for the others not. */
 	if (result->ca_url != NULL && (share_address(result->ca_url, result->url) || share_address(result->ca_url, result->delta_url)))
-		refuse("CA certificates and end entities need different CRL addresses", "Give another ca_url, or '' for one list of both.");
+		refuse("CA certificates and end entities need different CRL addresses", "Give another address to that of CA certificates, or none for one list of both.");
 	if (result->shards != NULL && atoi(result->shards) > 0 && !has_shard(result->url))
 		refuse("shards need addresses of their own", "Give url => 'http://.../{shard}.crl'.");
 	if (result->shards != NULL && atoi(result->shards) == 0 && has_shard(result->url))
@@ -104,6 +104,14 @@ check_result(const Result *result)
 		refuse("delta CRLs need an address", "Give delta_url, so that certificates and CRLs can say where the delta is (freshestCRL).");
 	if (result->deltas && has_shard(result->url) != has_shard(result->delta_url))
 		refuse("CRL and delta CRL must both be of shards, or both of everything", "Use {shard} in url and in delta_url, or in neither.");
+}
+
+void
+cm_crl_check_apart(const char *url, const char *ca_url)
+{
+	Result		result = {.url = url, .ca_url = ca_url};
+
+	check_result(&result);
 }
 
 static const char *

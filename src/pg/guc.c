@@ -87,9 +87,7 @@ cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok, const CmGucWeakKeys *
 							   "Used when certmgr.master_key_file is empty; run by the server's shell, absolute path.",
 							   &cm_guc_master_key_command, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, cm_guc_check_absolute, assign_cached, NULL);
 
-	DefineCustomStringVariable("certmgr.weak_key_file", "File with a list of RSA keys that are known to be weak.",
-							   "In the format of openssl-blacklist (Debian's keys of 2008); absolute path. Read when it is set and at each reload. Empty: none.",
-							   &cm_guc_weak_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, cm_guc_check_weak_keys, cm_guc_assign_weak_keys, NULL);
+	cm_guc_weak_keys_define();
 
 	/* SSRF: a directory URL or a DNS API that resolves to an inner address is refused unless it lies here. */
 	DefineCustomStringVariable("certmgr.allowed_networks", "Networks that CAs and DNS servers may be in besides public addresses.",

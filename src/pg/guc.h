@@ -31,6 +31,8 @@ typedef struct CmGucWeakKeys
 
 /* From _PG_init. The checks: is it a list of networks, of addresses to listen at? (Floors 2 and 3 know, this floor must not.) */
 extern void cm_guc_define(CmGucCheck network_ok, CmGucCheck listen_ok, const CmGucWeakKeys *weak_keys);
+/* Why the file of weak keys could not be used when the server last read it (a sentence); NULL: it could, or there is none. */
+extern const char *cm_guc_weak_key_problem(void);
 /* Changes whenever a setting that is cached elsewhere changed: master key, networks. */
 extern int	cm_guc_generation(void);
 

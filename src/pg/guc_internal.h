@@ -12,7 +12,6 @@ extern bool cm_guc_check_absolute(char **newval, void **extra, GucSource source)
 
 /* guc_weak_key.c */
 extern void cm_guc_weak_keys_are(const CmGucWeakKeys *weak_keys);
-extern bool cm_guc_check_weak_keys(char **newval, void **extra, GucSource source);
-extern void cm_guc_assign_weak_keys(const char *newval, void *extra);
+extern void cm_guc_weak_keys_define(void);
 
 #endif

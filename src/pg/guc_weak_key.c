@@ -5,12 +5,14 @@
  *
  * Runs in the postmaster, whose children find the list in memory, and after a
  * reload in each process. Locks nothing. What may fail: the file, or a line of it.
+ * A server must start all the same; its processes know that it did without, and why.
  */
 #include "postgres.h"
 
 #include <sys/stat.h>
 
 #include "access/parallel.h"
+#include "miscadmin.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
 #include "pg/guc_internal.h"
@@ -26,11 +28,20 @@ typedef struct WeakKeyList
 } WeakKeyList;
 
 static const CmGucWeakKeys *reader;
+/* Why it could not be used; of the postmaster, or of a session that loads the library itself. */
+static char problem[200];
+static bool defining;
 
 void
 cm_guc_weak_keys_are(const CmGucWeakKeys *weak_keys)
 {
 	reader = weak_keys;
+}
+
+const char *
+cm_guc_weak_key_problem(void)
+{
+	return problem[0] != '\0' ? problem : NULL;
 }
 
 /* malloc'ed, since a check is no place for an error; NULL: the detail says why. */
@@ -87,28 +98,48 @@ list_of(const char *content, size_t len)
 	return list;
 }
 
-bool
-cm_guc_check_weak_keys(char **newval, void **extra, GucSource source)
+static bool
+read_list(char **newval, void **extra, GucSource source)
 {
 	char	   *content;
 	size_t		len;
 
-	if (**newval == '\0')
-		return true;
 	if (!cm_guc_check_absolute(newval, extra, source))
 		return false;
 	content = read_file(*newval, &len);
 	if (content != NULL)
 		*extra = list_of(content, len);
 	free(content);
-	/* A parallel worker is told its leader's settings: no query is to fail for a file that went since. */
-	return *extra != NULL || InitializingParallelWorker;
+	return *extra != NULL;
 }
 
-void
-cm_guc_assign_weak_keys(const char *newval, void *extra)
+static bool
+check(char **newval, void **extra, GucSource source)
+{
+	/* A parallel worker is told its leader's settings: no query is to fail for a file that went since. */
+	if (**newval == '\0' || read_list(newval, extra, source) || InitializingParallelWorker)
+		return true;
+	/* In a session it may be no more than ALTER SYSTEM, which is refused. */
+	if (!IsUnderPostmaster || defining)
+		strlcpy(problem, GUC_check_errdetail_string != NULL ? GUC_check_errdetail_string : "", sizeof(problem));
+	return false;
+}
+
+static void
+assign(const char *newval, void *extra)
 {
 	WeakKeyList *list = extra;
 
+	problem[0] = '\0';
 	reader->use(list ? list->entries : NULL, list ? list->count : 0);
+}
+
+void
+cm_guc_weak_keys_define(void)
+{
+	defining = true;
+	DefineCustomStringVariable("certmgr.weak_key_file", "File with a list of RSA keys that are known to be weak.",
+							   "In the format of openssl-blacklist (Debian's keys of 2008); absolute path. Read when it is set and at each reload. Empty: none.",
+							   &cm_guc_weak_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check, assign, NULL);
+	defining = false;
 }

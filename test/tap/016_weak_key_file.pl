@@ -65,6 +65,8 @@ my $offset = -s $node->logfile;
 sql('SELECT pg_reload_conf()');
 ok(CertmgrTest::wait_until(sub { substr(CertmgrTest::slurp($node->logfile), $offset) =~ /invalid value for parameter "certmgr\.weak_key_file"/ }), 'a broken file is told in the log');
 like(error("SELECT certmgr.issue_from('root', csr => '$weak')"), qr/on the list of weak keys/, 'the list of before stays');
+my $health = q{SELECT finding FROM certmgr.health WHERE object = 'weak keys'};
+ok(CertmgrTest::poll_until($node, $health, qq{the file certmgr.weak_key_file could not be used when the server read it: Line 1 is not 20 hexadecimal digits.}), 'and in certmgr.health') || diag(sql($health));
 my $parallel = sql('SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM pg_class');
 like($parallel, qr/Workers Launched: [1-9]/, 'parallel queries do not fail for it');
 
@@ -73,10 +75,15 @@ $offset = -s $node->logfile;
 $node->restart;
 like(substr(CertmgrTest::slurp($node->logfile), $offset), qr/WARNING:  invalid value for parameter "certmgr\.weak_key_file".*\n.*DETAIL:  Line 1 is not/, 'a start with a broken file: a warning');
 is(sql('SHOW certmgr.weak_key_file'), '', 'and no list, as the setting says');
+like(sql($health), qr/could not be used when the server read it: Line 1 is not 20 hexadecimal digits/, 'certmgr.health says so as long as it is so');
 CertmgrTest::write_file($list, "$end\n");
 sql('SELECT pg_reload_conf()');
 ok(CertmgrTest::poll_until($node, 'SHOW certmgr.weak_key_file', $list), 'a reload with the mended file brings it back');
 like(error("SELECT certmgr.issue_from('root', csr => '$weak')"), qr/on the list of weak keys/, 'and it counts');
+is(sql($health), '', 'and certmgr.health is content');
+is(sql('SELECT (certmgr.server_status()).weak_key_file'), 'ok', 'as server_status() is');
+error("ALTER SYSTEM SET certmgr.weak_key_file = '$dir/missing'");
+is(sql($health), '', 'a setting that is refused is nothing to speak of');
 
 # ---- superusers only; unset ----
 
