@@ -111,6 +111,8 @@ cm_fallback_prepare(CmWork *work)
 	/* That says nothing of the CA. */
 	if (cm_error_passes(error))
 	{
+		ereport(LOG,
+				(errmsg("certmgr: certificate %lld: a fallback CA could not be asked yet: %s", (long long) first, why)));
 		cm_work_crashed(work, why);
 		return CM_FATE_RELEASED;
 	}

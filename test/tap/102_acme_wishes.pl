@@ -47,6 +47,11 @@ my @scenarios = @{ CertmgrTest::control($run->{acmed}, '/table') };
 my %directory = map { $_->{name} => $_->{directory} } @scenarios;
 ca($_, $directory{$_}, $run->{acmed}{ACME_TLS_CA}) for qw(o21 o22 w01 w02 w03 w04 w05 w06 w07 w08 w09);
 
+sql("SELECT certmgr.create_acme_ca('w10', '$directory{w10}', terms_of_service_agreed => true, trust_anchors => '" . CertmgrTest::slurp($run->{acmed}{ACME_TLS_CA}) . "', dns_provider => 'bind')");
+my $w10 = "FROM certmgr.acme_account t JOIN certmgr.ca a ON a.id = t.ca_id WHERE a.name = 'w10'";
+ok(CertmgrTest::poll_until($node, "SELECT t.state || ': ' || t.status_message $w10", "needs_human: the CA wants an external account binding; SELECT certmgr.alter_acme_ca('w10', eab_kid => ..., eab_hmac_key => ...) with what the CA gives you"), 'a CA wants an external account')
+  || diag(sql("SELECT t.status_message $w10"));
+
 # ---- a lifetime ----
 my $ten = order('ten', 'pebble', '{ten.example.test}', "lifetime => '10 days'");
 becomes($ten, 'issued', 'a lifetime that the CA takes');
@@ -240,19 +245,27 @@ sql("UPDATE certmgr_private.job SET due_at = now() WHERE kind = 'acme_fallback' 
 ok(CertmgrTest::poll_until($node, qq{SELECT a.name || ':' || c.state FROM certmgr.fallback_certificate f JOIN certmgr.ca a ON a.id = f.ca_id JOIN certmgr.certificate c ON c.id = f.certificate_id WHERE f.first_id = $first}, 'narrow:issued'), 'it delivers at the next attempt');
 
 # ---- a profile that the CA has just got ----
-sub directories { return grep { $_->{kind} eq 'directory' } @{ CertmgrTest::control($run->{acmed}, '/ledger/w09') }; }
-my @before = directories();
+sub directories { my ($ca) = @_; return grep { $_->{kind} eq 'directory' } @{ CertmgrTest::control($run->{acmed}, "/ledger/$ca") }; }
+my @before = directories('w09');
 CertmgrTest::control($run->{acmed}, '/set', { w09 => { profiles => { classic => 'https://ca.example/classic', short => 'https://ca.example/short' } } });
 # What was read within the last 15 s would count; the tests above have taken longer.
 ok(CertmgrTest::poll_until($node, qq{SELECT clock_timestamp() > to_timestamp($before[-1]{at}) + interval '16 s'}), 'the directory of a CA was read a while ago');
 my $new = order('new', 'w09', '{new.w09.example.test}', "profile => 'short'");
 becomes($new, 'issued', 'a profile that was added since');
-is(directories() - @before, 1, 'is found by reading the directory once more');
+is(directories('w09') - @before, 1, 'is found by reading the directory once more');
 new_orders($new, '1', 'and asked for once');
 $new = order('newest', 'w09', '{newest.w09.example.test}', "profile => 'shorter'");
 becomes($new, 'failed', 'another one');
 like(message($new), qr/does not offer it: it lists (classic, short|short, classic);/, 'is not there');
-is(directories() - @before, 1, 'by what was read just now');
+is(directories('w09') - @before, 1, 'by what was read just now');
+
+# So are other things that the directory says: here that there must be an external account.
+@before = directories('w10');
+CertmgrTest::control($run->{acmed}, '/set', { w10 => { eab => undef } });
+ok(CertmgrTest::poll_until($node, qq{SELECT clock_timestamp() > to_timestamp($before[-1]{at}) + interval '16 s'}), 'another one as well');
+sql("UPDATE certmgr_private.job j SET due_at = now() FROM (SELECT t.id $w10) t WHERE j.kind = 'acme_account' AND j.target_id = t.id; SELECT certmgr_private.wake()");
+ok(CertmgrTest::poll_until($node, q{SELECT state = 'active' FROM certmgr.ca WHERE name = 'w10'}), 'what the CA wants no more is not asked for') || diag(sql("SELECT t.status_message $w10"));
+is(directories('w10') - @before, 1, 'after its directory was read once more');
 
 # ---- a subscriber that goes while something is on order ----
 sql(qq{SELECT certmgr.create_dns_provider('by hand', 'manual', '{"zone": "example.test", "nameservers": ["$dns->{DNS_SERVER}"]}')});

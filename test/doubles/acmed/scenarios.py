@@ -429,6 +429,7 @@ EAB = {"kid-1": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}
 add("k05", "the external account key was burnt by a lost answer", knobs={"eab": EAB, "eab_single_use": True}, ca="eab_kid => 'kid-1', eab_hmac_key => '%s'" % EAB["kid-1"],
     faults=[{"on": "newAccount", "when": lambda ca: ca.accounts == {} and ca.looked, "do": "lost"}])
 add("k06", "an external account is wanted although meta does not say so", knobs={"eab": EAB, "eab_in_meta": False}, outcome="needs_human", message="eab_kid", extra=-6, wobble=2, told={"externalAccountRequired": (1, 2)})
+add("w10", "an external account is wanted, later no more", by="102_acme_wishes.pl", knobs={"eab": EAB})
 add("k07", "the terms of service change", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 403, "problem": ("userActionRequired", "Terms of service have changed"),
                                                   "more": {"instance": "https://ca.example/agree?id=7"}, "headers": header("Link", '<https://ca.example/tos/2>;rel="terms-of-service"')}],
     outcome="needs_human", message="Terms of service have changed", extra=-4, wobble=2)
