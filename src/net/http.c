@@ -512,14 +512,14 @@ resume_same_host(CmCurl *curl, uint32_t host_hash)
 
 /* There was none for its connection. False: it was something else, or has lasted long enough. */
 static bool
-park(CmCurl *curl, CmHttp *http)
+park(CmCurl *curl, CmHttp *http, CURLcode result)
 {
 	int64_t		now = cm_monotonic_ms();
 	bool		waited = http->patience != 0;
 	CmTimer    *guard;
 	CmStatus	st = CM_STATUS_INIT;
 
-	if (!http->no_fd || http->sent)
+	if (result != CURLE_COULDNT_CONNECT || !http->no_fd || http->sent)
 		return false;
 	if (!waited)
 		http->patience = now + (http->timeout_ms < DESCRIPTOR_WAIT_MS ? http->timeout_ms : DESCRIPTOR_WAIT_MS);
@@ -554,7 +554,7 @@ drain(CmCurl *curl)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &http);
-		if (park(curl, (CmHttp *) (void *) http))
+		if (park(curl, (CmHttp *) (void *) http, result))
 			continue;
 		if (result == CURLE_OK)
 			resume_same_host(curl, ((CmHttp *) (void *) http)->host_hash);

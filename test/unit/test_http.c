@@ -849,6 +849,29 @@ test_descriptor_wait(void **state)
 	assert_int_equal(cm_loop_active(loop), 1);
 }
 
+/* Many that want few descriptors: they share the connections there are, and none is forgotten. */
+static void
+test_descriptors_shared(void **state)
+{
+	CmHttpRequest request = request_for("/ok");
+	Got			got[100];
+	CmStatus	st = CM_STATUS_INIT;
+
+	(void) state;
+	memset(got, 0, sizeof(got));
+	fds_max = fds + 2;
+	for (size_t i = 0; i < sizeof(got) / sizeof(got[0]); i++)
+		assert_non_null(cm_http_start(loop, &request, on_done, &got[i], &st));
+	while (cm_loop_active(loop) > 0)
+		turn();
+	for (size_t i = 0; i < sizeof(got) / sizeof(got[0]); i++)
+	{
+		assert_true(got[i].done);
+		assert_reason(got[i], CM_OK, "");
+		got_free(&got[i]);
+	}
+}
+
 static void
 test_environment(void **state)
 {
@@ -1171,6 +1194,7 @@ main(void)
 		with_loop(test_connect),
 		with_loop(test_hooks),
 		with_loop(test_descriptor_wait),
+		with_loop(test_descriptors_shared),
 		with_loop(test_environment),
 		with_loop(test_bad_arguments),
 		with_loop(test_many),
