@@ -152,7 +152,7 @@ issued($hand, 'the record was made: it goes on');
 ok(CertmgrTest::poll_until($node, q{SELECT finding ~ 'still at 1 of 1 name servers: please remove it' FROM certmgr.health WHERE object = 'dns record _acme-challenge.hand.example.test'}),
 	'health asks for its removal');
 update($dns, 'zone example.test.', qq{update delete _acme-challenge.hand.example.test. TXT "$value"});
-is(sql(q{SELECT certmgr.sweep_dns('hand')}), '1', 'one record to be swept');
+like(sql(q{SELECT certmgr.sweep_dns('hand')}), qr/^[01]$/, 'it is swept, unless the worker has looked by itself just now');
 clean('by hand');
 is(sql(q{SELECT certmgr.sweep_dns()}), '0', 'nothing left to sweep');
 
