@@ -348,8 +348,9 @@ post_done(CmHttpResponse *response, void *arg)
 	request->http = NULL;
 	cm_acme_queue_remove(&session->running, request);
 	cm_acme_reply_judge(response, request->sent_to, session->plain, &reply);
-	if (!is_bad_nonce(&reply))
-		keep_nonce(session, response);
+	if (!is_bad_nonce(&reply) && !keep_nonce(session, response) && reply.code >= 500 && reply.problem_type[0] == '\0')
+		/* some servers break on a nonce that they have forgotten: others of that age may do the same */
+		cm_nonce_drop_until(&session->pool, request->nonce.at);
 	reply.elapsed_ms = response->elapsed_ms;
 	reply.bad_nonces = request->bad_nonces;
 	reply.after_404 = request->after_404;

@@ -273,14 +273,18 @@ is_one_of(const char *type, const char *const *list)
 
 /*
  * How long we bear with the CA. One that may have signed has days for it, and
- * an answer that is lost meanwhile is no reason to leave its certificate there.
+ * an answer that is lost meanwhile is no reason to leave its certificate
+ * there. One that is out of order before it has heard of the order costs
+ * nothing, and comes back.
  */
 static int64
-longest_ms(const CmWork *work)
+longest_ms(const CmWork *work, CmAcmeClass class)
 {
 	static const char *const signing[] = {"finalize", "issue", "download", NULL};
 
-	return is_one_of(work->order->step, signing) ? Max(work->account->quirks.processing_max * 60 * MINUTE_MS, ORDER_MAX_MS) : ORDER_MAX_MS;
+	bool		patient = is_one_of(work->order->step, signing) || (work->order->url == NULL && cm_acme_class_breaks(class));
+
+	return patient ? Max(work->account->quirks.processing_max * 60 * MINUTE_MS, ORDER_MAX_MS) : ORDER_MAX_MS;
 }
 
 CmFate
@@ -326,7 +330,7 @@ cm_order_refused(CmWork *work, CmOp *op)
 			return cm_work_retry(work, order->certificate_id, words, 300);
 		}
 	}
-	if (GetCurrentTimestamp() - order->created_at > longest_ms(work) * 1000)
+	if (GetCurrentTimestamp() - order->created_at > longest_ms(work, class) * 1000)
 		return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
 	return cm_work_retry(work, order->certificate_id, words, op->reply.retry_after);
 }

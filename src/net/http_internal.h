@@ -9,9 +9,14 @@
 #include "net/http.h"
 #include "net/internal.h"
 
-/* Seconds below CM_HTTP_LOW_SPEED bytes a second that end an exchange. A CA may think for a while before it answers. */
+/*
+ * Seconds below CM_HTTP_LOW_SPEED bytes a second that end an exchange. A CA
+ * may think for a while before it answers: who gives a request more than
+ * CM_HTTP_PATIENT_MS knows of one that does, and waits all that time.
+ */
 #define CM_HTTP_LOW_SPEED 100L
 #define CM_HTTP_LOW_SPEED_S 30L
+#define CM_HTTP_PATIENT_MS 60000
 /* Header bytes of an answer, informational ones included. */
 #define CM_HTTP_HEADERS_MAX ((size_t) 32 * 1024)
 

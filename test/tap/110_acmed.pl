@@ -8,7 +8,7 @@ use AcmedTest;
 use CertmgrTest;
 use Test::More;
 
-my $run = AcmedTest::start('acmed');
+my $run = AcmedTest::start('acmed', long => 1);
 my ($before) = CertmgrTest::slurp($run->{node}->logfile) =~ /(.*)/s;
 $run->order;
 $run->watch(seconds => 150);

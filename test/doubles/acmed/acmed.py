@@ -2,6 +2,7 @@
 
 DNS_SERVER=127.0.0.1:PORT  the name server that knows the zone; TSIG_KEY=name of the key that clients sign updates with
 ZONE=example.test          the zone
+LONG=1                     what lasts for a minute or a day does; otherwise "short" of a scenario is put in its place
 
 DIR/vars says where it listens. Control (plain HTTP): GET /table, GET /state, GET /ledger/NAME; POST /kill {"on": true}: from now on each CA
 holds its first request of each kind, once before it is carried out and once after; GET /held {"count", "age"}; POST /release forgets the held
@@ -169,6 +170,8 @@ class App:
         control = await wire.listen(self.control, None)
         self.views["main"] = await dnswire.Proxy(self, "main", self.dns).start()
         for row in scenarios.TABLE:
+            if "LONG" not in self.options:
+                row.update(row.get("short", {}))
             for view in row.get("views", []):
                 address = "::1" if view == "six" else "127.0.0.1"
                 key = "%s/%s" % (row["name"], view)

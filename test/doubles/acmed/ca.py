@@ -37,11 +37,16 @@ DEFAULTS = {
     "new_order_limit": None,    # orders the account may make
     "domain_limit": None,       # orders of names of the zone, by all accounts
     "expires_in": 7 * 86400,
+    "late": 0,                  # seconds until an authorization follows its challenge (scenario's authz_late)
 }
 
 
 def stamp(seconds):
     return datetime.datetime.utcfromtimestamp(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Stale(Exception):
+    """Servers that break on a nonce they have forgotten, instead of saying badNonce."""
 
 
 class Account:
@@ -98,6 +103,7 @@ class CA:
         self.app, self.scenario, self.name = app, scenario, scenario["name"]
         self.accounts, self.orders, self.authzs, self.certs = {}, {}, {}, {}
         self.nonces = {}
+        self.stale, self.stale_used = set(), 0  # nonces that break us, and how often they did
         self.ledger, self.violations = [], []
         self.faults = [dict(f) for f in scenario.get("faults", [])]
         self.dns_faults = [dict(f) for f in scenario.get("dns", [])]
@@ -191,7 +197,12 @@ class CA:
             # A server that refuses has not looked at the nonce, or has: either way it is used up.
             self.use_up_nonce(request)
         else:
-            response = self.process(request, kind, rest, entry)
+            try:
+                response = self.process(request, kind, rest, entry)
+            except Stale:
+                response, entry["problem"] = Response(500, "<html><body><h1>HTTP Status 500</h1></body></html>", kind="text/html"), "stale"
+                self.stale_used += 1
+                return response
         if do == "instead":
             response = self.fault_answer(fault)
         if do == "edit":
@@ -209,7 +220,7 @@ class CA:
         if do in ("lost", "reset"):
             response.wire = "reset"
         if "wire" in fault:
-            response.wire = fault["wire"]
+            response.wire, response.silence = fault["wire"], fault.get("silence", 3)
         if kind != "directory":
             response.headers.append(("Link", '<%s>;rel="index"' % self.url("directory")))
         return response
@@ -259,6 +270,8 @@ class CA:
             if kind not in ("newAccount", "revokeCert"):
                 raise Problem("malformed", "this request is signed with a kid")
             jws.check(head["jwk"], ALGORITHMS)
+        if head.get("nonce") in self.stale:
+            raise Stale
         # After the signature, as Boulder: whoever did not sign must not use up nonces of others.
         if self.nonces.pop(head.get("nonce"), None) is None:
             # Unless it was said twice as well.
@@ -521,7 +534,7 @@ class CA:
             order.polls_left -= 1
             if order.polls_left <= 0:
                 order.status = "valid"
-        if order.status == "pending" and any(a.challenge_status == "processing" for a in order.authzs):
+        if order.status == "pending" and any(a.status == "pending" and a.challenge_status in ("processing", "valid") for a in order.authzs):
             self.early += 1
         response = self.order_answer(order)
         if order.status == "processing":
@@ -599,7 +612,7 @@ class CA:
             authz.error = error.document()
             self.validations["invalid"] += 1
         else:
-            authz.challenge_status, authz.error = "valid", None
+            authz.challenge_status, authz.error, authz.validated = "valid", None, time.time()
             if not self.scenario.get("authz_late"):
                 authz.status = "valid"
             self.validations["valid"] += 1
@@ -716,5 +729,5 @@ class CA:
         return {"requests": len(self.ledger), "kinds": kinds, "certificates": len(mine), "sets": sets, "revoked": sum(c.revoked for c in self.certs.values()),
                 "accounts": len(self.accounts), "orders": len(self.orders), "order_states": [o.status for o in self.orders.values()],
                 "failed_validations": self.validations["invalid"], "validations": self.validations["valid"], "violations": self.violations,
-                "early": self.early, "unanswered": self.unanswered, "problems": self.problems, "asked": self.asked, "struck": self.struck, "unstruck": self.unstruck(), "updates": self.updates,
+                "early": self.early, "stale": self.stale_used, "unanswered": self.unanswered, "problems": self.problems, "asked": self.asked, "struck": self.struck, "unstruck": self.unstruck(), "updates": self.updates,
                 "replaced": sum(c.replaced for c in self.certs.values()), "ari_known": getattr(self, "ari_known", False)}

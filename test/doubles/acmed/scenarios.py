@@ -31,6 +31,9 @@
     chain            certificates in certmgr.chain_pem(); openssl verifies them as well
     auto_renew       True: the subscriber renews
     age              interval by which the order is made older once the message is there (time passes)
+    early            questions while the CA is at it that are right; default 4 an order
+    patient          the test does not hurry what this one puts off
+    short            what holds instead when there is no time for a minute of silence or a day of failures (acmed.py: LONG)
     by               the test that runs it; AcmedTest does not
     needs            what this machine lacks for it (acmed.py): skipped, and said so
 """
@@ -100,8 +103,17 @@ def same_nonce(ca, kind):
 
 add("n03", "the same nonce in two answers", nonce=same_nonce, extra=7, told={"badNonce": (5, 8)})
 add("n04", "a nonce on HEAD newNonce only", nonce="head", extra=7, each_process=2)
-add("n05", "HTML and status 500 for a stale nonce", faults=each("newOrder|finalize", do="answer", status=500, nonce="no",
-                                                                  text="<html><body><h1>HTTP Status 500</h1></body></html>"), extra=1)
+
+
+def forget_nonces(ca, response):
+    """All that were given out so far are stale from now on: HTML, 500 and no new nonce for whoever uses one."""
+    ca.stale.update(ca.nonces)
+    ca.nonces.clear()
+
+
+# As many nonces as names are in hand when the first authorization is asked for: the others are stale then, each is found out by its own request
+# (which is asked again, and needs a nonce), and what else was in hand must not be tried as well.
+add("n05", "HTML and status 500 for stale nonces", certs=[["{s}.example.test"] + ["%s.{s}.example.test" % x for x in "abcd"]], faults=[edit(forget_nonces, on="authz")], extra=8, wobble=2, stale=(4, 4))
 add("n06", "badNonce at the download", faults=[{"on": "cert", "times": 3, "do": "answer", "problem": BAD_NONCE}])
 add("n07", "badNonce in upper case, with another prefix", faults=[
     {"on": "newOrder", "do": "answer", "problem": ("URN:IETF:PARAMS:ACME:ERROR:BADNONCE", "stale")},
@@ -126,7 +138,9 @@ add("h09", "1 GiB of blanks, gzipped", faults=[{"on": k, "wire": "gzip"} for k i
 add("h10", "every POST: reset after the request was carried out", told={"accountDoesNotExist": (1, 1)}, faults=[{"on": k, "do": "lost"} for k in ALL_POSTS.split("|")])
 add("h11", "HTTP/2: GOAWAY and RST_STREAM in the middle of an order", origin="h2", faults=[
     {"on": "newOrder", "wire": "goaway"}, {"on": "authz", "wire": "rst"}, {"on": "finalize", "wire": "goaway"}, {"on": "cert", "wire": "rst"}])
-add("h12", "one byte a second", faults=[{"on": "newNonce", "wire": "drip"}])
+DRIP = {"on": "newNonce", "wire": "drip"}
+# Once before any request can be signed, once for a certificate: half a minute each until it is given up.
+add("h12", "one byte a second", faults=[DRIP, {"on": "cert", "wire": "drip"}], short={"faults": [DRIP]})
 add("h13", "404 with nothing in it", faults=each("newOrder|newNonce|authz|cert", do="answer", status=404, nonce="no"), extra=2)
 
 # ---- Retry-After ----
@@ -205,7 +219,10 @@ def forget_orders(ca, response):
 
 add("o13", "the server was restarted and forgot the order", faults=[edit(forget_orders, on="authz")], extra=3, told={"malformed": (1, 1)})
 add("o14", "one order for two certificates with the same names", certs=[["{s}.example.test"], ["{s}.example.test"]], orders=2, extra=4, wobble=4)
-add("o15", "finalize: silence, then cut; the certificate was issued", faults=[{"on": "finalize", "wire": "late"}])
+# Some CAs sign while we wait: a minute is no reason to hang up.
+add("o15", "finalize: a minute of silence, then cut; the certificate was issued", faults=[{"on": "finalize", "wire": "late", "silence": 60}],
+    check=["SELECT max(e.ms) >= 60000 FROM certmgr.acme_exchange e JOIN certmgr.acme_account t ON t.id = e.account_id JOIN certmgr.ca a ON a.id = t.ca_id WHERE a.name = '{ca}' AND e.kind = 'finalize'"],
+    short={"faults": [{"on": "finalize", "wire": "late"}], "check": []})
 add("o16", "orderNotReady, then ready", faults=[{"on": "finalize", "times": 2, "do": "answer", "status": 403, "problem": ("orderNotReady", "Order's status is pending")}], extra=2)
 add("o17", "orderNotReady for ever", faults=[{"on": "finalize", "times": LATER, "do": "answer", "status": 403, "problem": ("orderNotReady", "Order's status is pending")}],
     outcome="waiting", message="orderNotReady|not ready", delay=(20, 301), least={"finalize": 6}, most={"finalize": 7}, extra=10, wobble=4)
@@ -312,11 +329,12 @@ add("a06", "lists in another order each time", certs=[["{s}.example.test", "a.{s
 
 def late_authz(ca, response):
     for authz in ca.authzs.values():
-        if authz.challenge_status == "valid":
+        if authz.challenge_status == "valid" and acme.time.time() - authz.validated > ca.knob("late"):
             authz.status = "valid"
 
 
-add("a07", "challenge valid, authorization pending for a minute", authz_late=True, faults=[edit(late_authz, on="order", skip=6)], extra=7)
+# The CA is asked ever more rarely meanwhile: doubled from milliseconds to a quarter of a minute.
+add("a07", "challenge valid, authorization pending for a minute", authz_late=True, knobs={"late": 60}, patient=True, early=22, faults=[edit(late_authz, on="order", times=LATER)], short={"knobs": {"late": 2}})
 
 
 def deactivate(ca, response):
@@ -390,6 +408,8 @@ def elsewhere(ca, value):
     return {**value, "certificate": value["certificate"].replace(ca.origin, ca.app.origins["other"])}
 
 
+# The notes call a URL off-origin a breach of the protocol. It is none (RFC 8555 says nothing of the hosts of a CA's URLs, and CAs have several),
+# and to refuse it protects nobody: the request is signed for its URL and has no content, and where connections may go is certmgr.allowed_networks.
 add("c10", "the certificate's URL is off-origin: at an address where nobody should go; at another host of the CA", certs=[["a.{s}.example.test"], ["b.{s}.example.test"]],
     faults=[edit(change(elsewhere), on="finalize|order", times=LATER)], outcome={"issued": 1, "pending": 1}, issued=2, message="address 169.254.169.254:443 .* is not allowed", extra=-1)
 add("c11", "a negative serial number; one of 21 octets; no authority key identifier", certs=[["a.{s}.example.test"], ["b.{s}.example.test"], ["c.{s}.example.test"]],
@@ -524,8 +544,15 @@ def move(ca, response):
 
 add("m01", "the directory's URLs change", faults=[edit(move, on="newAccount")], extra=2, told={"malformed": (1, 1)})
 add("m02", "no renewalInfo, no keyChange", knobs={"directory": lambda ca, d: {k: v for k, v in d.items() if k not in ("renewalInfo", "keyChange")}}, then=[(ROLLOVER, rolled("'failed'"))])
-add("m03", "500 for a day", faults=[{"on": "directory", "times": 12, "do": "answer", "status": 500, "text": "<h1>down</h1>"}], delay=(30, 86401),
-    check=["SELECT count(*) > 0 FROM public.hurried WHERE ca = '{ca}' AND kind = 'breaker'"])
+
+def down(on, times):
+    return {"on": on, "times": times, "do": "answer", "status": 500, "text": "<h1>down</h1>"}
+
+
+PAUSES = "SELECT count(*) > 0 AND sum(delay) >= %d FROM public.hurried WHERE ca = '{ca}' AND kind = 'breaker'"
+# A quarter of an hour is the longest pause: a day has ninety-six. After it the order is a day old, and the CA still not what it was.
+add("m03", "500 for a day", faults=[down("directory", 106), down("newOrder", 2)], age="1 day", message="waits until the account|500", delay=(30, 901), check=[PAUSES % 86400],
+    short={"faults": [down("directory", 12), down("newOrder", 2)], "check": [PAUSES % 30]})
 add("m04", "meta with members of all sorts", knobs={"meta": {"termsOfService": 7, "caaIdentities": "x", "externalAccountRequired": "no", "profiles": [1, 2], "future": {"a": [None, True]}}})
 add("m05", "URLs with http:", knobs={"directory": lambda ca, d: {k: v.replace("https:", "http:") if isinstance(v, str) else v for k, v in d.items()}}, outcome="waiting",
     message="no usable .*scheme", most={"newAccount": 0, "newNonce": 0}, extra=-8, wobble=1)
@@ -572,7 +599,7 @@ def budget(row, wanted):
     return 3 + several(wanted) + sum(min(n, NONCES) + 2 * n + 4 for n in orders) + 6 * row.get("more", 0) + sum(price(f) for f in row.get("faults", [])) + row.get("extra", 0)
 
 
-PUBLIC = ("name", "title", "group", "by", "needs", "ca", "setup", "each_process", "message", "says", "delay", "ari_delay", "then", "check", "age", "least", "most", "told", "asked", "chain", "least_polls",
+PUBLIC = ("early", "patient", "stale", "name", "title", "group", "by", "needs", "ca", "setup", "each_process", "message", "says", "delay", "ari_delay", "then", "check", "age", "least", "most", "told", "asked", "chain", "least_polls",
           "accounts", "failed", "orders", "auto_renew")
 
 

@@ -4,7 +4,7 @@ A handler gives a Response; Response.wire names what happens to it (None: it is 
     reset      the connection is reset, nothing is sent          cut      chunked, ends in the middle of a chunk
     long       Content-Length says more than there is            continue "100 Continue" goes before it
     header     a header of 64 KiB                                gzip     1 GiB of blanks, gzipped, instead of the body
-    drip       one byte a second                                 late     3 s of silence, then reset
+    drip       one byte a second                                 late     silence (Response.silence seconds), then reset
     goaway     HTTP/2: GOAWAY, and the stream is forgotten       rst      HTTP/2: RST_STREAM (reset over HTTP/1.1 for both)
 """
 import asyncio
@@ -27,7 +27,7 @@ class Request:
 
 class Response:
     def __init__(self, status, body=b"", headers=(), kind="application/json"):
-        self.status, self.headers, self.wire = status, list(headers), None
+        self.status, self.headers, self.wire, self.silence = status, list(headers), None, 3
         self.body = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
         if kind and not any(k.lower() == "content-type" for k, _ in self.headers):
             self.headers.append(("Content-Type", kind))
@@ -76,7 +76,7 @@ async def send(writer, request, response):
     if wire in ("reset", "goaway", "rst"):
         raise Reset
     if wire == "late":
-        await asyncio.sleep(3)
+        await asyncio.sleep(response.silence)
         raise Reset
     if wire == "continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -31,12 +31,13 @@ sub start
 	my $self = bless { kills => 0, seen => {}, judged => {}, nodes => [] }, __PACKAGE__;
 	$self->{node} = CertmgrTest::cluster($name, %o, conf => "certmgr.allowed_networks = '127.0.0.0/8, ::1/128'\ncertmgr.max_orders_in_flight = 1000\n");
 	$self->{dns} = CertmgrTest::bind();
-	$self->{acmed} = CertmgrTest::start_peer('acmed.sh', {}, "DNS_SERVER=$self->{dns}{DNS_SERVER}", "TSIG_KEY=$self->{dns}{TSIG_KEY}", "ZONE=$zone");
+	$self->{acmed} = CertmgrTest::start_peer('acmed.sh', {}, "DNS_SERVER=$self->{dns}{DNS_SERVER}", "TSIG_KEY=$self->{dns}{TSIG_KEY}", "ZONE=$zone", $o{long} ? 'LONG=1' : ());
 	# Those that are of one test are named by it.
 	my $only = $o{only} // $ENV{CERTMGR_SCENARIOS} // '';
 	$self->{all} = [ grep { " $only " =~ / $_->{name} / || (!$_->{by} && $only eq '') } @{ CertmgrTest::control($self->{acmed}, '/table') } ];
 	$self->{rows} = [ grep { !$_->{needs} } @{ $self->{all} } ];
-	$self->{node}->safe_psql('postgres', 'CREATE TABLE public.hurried (ca text, kind text, target_id bigint, delay float8, said text, at timestamptz DEFAULT clock_timestamp()); CREATE TABLE public.judged (ca text PRIMARY KEY)');
+	$self->{node}->safe_psql('postgres', 'CREATE TABLE public.hurried (ca text, kind text, target_id bigint, delay float8, said text, at timestamptz DEFAULT clock_timestamp()); CREATE TABLE public.judged (ca text PRIMARY KEY); CREATE TABLE public.patient (ca text PRIMARY KEY)');
+	$self->{node}->safe_psql('postgres', "INSERT INTO public.patient VALUES ('$_->{name}')") for grep { $_->{patient} } @{ $self->{rows} };
 	return $self;
 }
 
@@ -114,7 +115,7 @@ my $hurry_sql = q{
 		 WHERE j.due_at > clock_timestamp() + interval '1.2 s' AND j.lease_until IS NULL
 		   AND (j.kind <> 'acme_renewal_info' OR (SELECT count(*) FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id) < 3
 				AND NOT EXISTS (SELECT FROM public.hurried h WHERE h.kind = j.kind AND h.target_id = j.target_id AND h.at > clock_timestamp() - interval '2.5 s'))
-		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name)) FOR UPDATE OF j SKIP LOCKED),
+		   AND (j.kind = 'acme_cleanup' OR NOT EXISTS (SELECT FROM public.judged d WHERE d.ca = a.name) AND NOT EXISTS (SELECT FROM public.patient p WHERE p.ca = a.name)) FOR UPDATE OF j SKIP LOCKED),
 	log AS (INSERT INTO public.hurried (ca, kind, target_id, delay, said) SELECT name, kind, target_id, delay, last_error FROM late)
 	UPDATE certmgr_private.job j SET due_at = clock_timestamp() FROM late WHERE late.id = j.id;
 	SELECT certmgr_private.wake();};
@@ -362,7 +363,9 @@ sub request_problems
 	$self->{used}{ $row->{name} } = "$requests of $most requests" . ($asked_early ? ", $asked_early more while it lasted" : '');
 	push @out, "$requests requests, $most are right" if $requests > $most;
 	push @out, "$requests requests, which is less than the $least that were reckoned" if !$self->{kills} && $requests < $least;
-	push @out, "$ca->{early} questions too early" if $ca->{early} > 4 * @{ $row->{names} } + $kills;
+	push @out, "$ca->{early} questions too early" if $ca->{early} > ($row->{early} // 4 * @{ $row->{names} }) + $kills;
+	my $stale = $row->{stale} // [ 0, 0 ];
+	push @out, "$ca->{stale} stale nonces, right are $stale->[0] to $stale->[1]" if !$self->{kills} && ($ca->{stale} < $stale->[0] || $ca->{stale} > $stale->[1]);
 	for my $kind (keys %{ $row->{most} // {} })
 	{
 		my $n = $ca->{kinds}{$kind} // 0;
