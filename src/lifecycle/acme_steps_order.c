@@ -11,8 +11,12 @@
 #include "lifecycle/fallback.h"
 #include "pg/own.h"
 #include "store/acme_certificate.h"
+#include "utils/timestamp.h"
 
 /* ---- waiting ---- */
+
+/* Checks take seconds; a minute is long. */
+#define SLOW_US (INT64CONST(60) * USECS_PER_SEC)
 
 static CmFate
 ask_order(CmWork *work, const char *message)
@@ -116,26 +120,60 @@ take_reposted(CmWork *work)
 	return CM_FATE_NEXT;
 }
 
+/*
+ * An order that is pending for longer than a check takes: its authorizations
+ * tell which name it waits for, and some servers leave an order pending though
+ * one of them has failed. Between any two questions for the order, which is
+ * asked at once when they are all well.
+ */
+static bool
+is_slow(const CmWork *work)
+{
+	return work->order->polls % 2 == 1 && GetCurrentTimestamp() - work->order->step_since > SLOW_US;
+}
+
+/* Of an order that is invalid all are asked for the reason, of a slow one those that were not valid when they were read. */
+static CmFate
+ask_authorizations(CmWork *work)
+{
+	int			count;
+	CmAcmeAuthorizationRow *authorizations = cm_acme_authorization_list(work->order->id, &count);
+
+	for (int i = 0; i < count && i < CM_ACME_MAX_IDENTIFIERS; i++)
+	{
+		CmOp	   *op;
+
+		if (!is_invalid(work) && authorizations[i].status != NULL && strcmp(authorizations[i].status, "valid") == 0)
+			continue;
+		op = cm_work_acme(work, CM_ACME_URL, authorizations[i].url, NULL);
+		op->what = "authorization";
+		op->row_id = authorizations[i].id;
+		op->delay_ms = work->poll.delay_ms;
+	}
+	if (work->nops > 0)
+	{
+		work->poll.delay_ms = 0;
+		return CM_FATE_IO;
+	}
+	return is_invalid(work) ? cm_order_failed(work, "the CA says that the order is invalid and not why", NULL, true) : ask_order(work, NULL);
+}
+
 CmFate
 cm_step_await_prepare(CmWork *work)
 {
-	CmAcmeAuthorizationRow *authorizations;
-	int			count;
-
+	if (is_invalid(work))
+		return ask_authorizations(work);
 	/* What an answer to a challenge said is not to be overwritten. */
-	if (!is_invalid(work))
-		return is_repost(work) ? repost(work) : ask_order(work, work->account->quirks.challenge_repost ? NULL : "the CA is checking the names");
-	authorizations = cm_acme_authorization_list(work->order->id, &count);
-	for (int i = 0; i < count && i < CM_ACME_MAX_IDENTIFIERS; i++)
-	{
-		CmOp	   *op = cm_work_acme(work, CM_ACME_URL, authorizations[i].url, NULL);
+	if (work->account->quirks.challenge_repost)
+		return is_repost(work) ? repost(work) : ask_order(work, NULL);
+	return is_slow(work) ? ask_authorizations(work) : ask_order(work, "the CA is checking the names");
+}
 
-		op->what = "authorization";
-		op->row_id = authorizations[i].id;
-	}
-	if (count == 0)
-		return cm_order_failed(work, "the CA says that the order is invalid and not why", NULL, true);
-	return CM_FATE_IO;
+/* Nothing will come of it any more. */
+static bool
+is_over(const CmAcmeAuthorization *said)
+{
+	return strcmp(said->status, "invalid") == 0 || strcmp(said->status, "deactivated") == 0 || strcmp(said->status, "expired") == 0 || strcmp(said->status, "revoked") == 0;
 }
 
 static CmFate
@@ -156,7 +194,11 @@ explain_invalid(CmWork *work)
 		if (op->reply.status.code != CM_OK || !cm_op_authorization(op, &said, &st))
 			continue;
 		if (said.error == NULL || said.error->detail == NULL)
+		{
+			if (is_over(&said) && words.len == 0)
+				appendStringInfo(&words, "the CA says that the authorization of %s is \"%s\"", said.identifier, said.status);
 			continue;
+		}
 		problem = said.error->json;
 		cm_left_out_add(&refused, psprintf("%s%s", said.wildcard ? "*." : "", said.identifier), said.error->detail);
 		/* A hundred names may fail for one reason: the first ones tell it. */
@@ -168,12 +210,33 @@ explain_invalid(CmWork *work)
 	return cm_order_failed(work, words.len > 0 ? words.data : "the CA says that the order is invalid and not why", problem, true);
 }
 
+/* Whether one of those of a slow order has failed; otherwise the order tells where it stands. */
+static CmFate
+take_slow(CmWork *work)
+{
+	for (int i = 0; i < work->nops; i++)
+	{
+		CmOp	   *op = work->ops[i];
+		CmAcmeAuthorization said;
+		CmStatus	st = CM_STATUS_INIT;
+
+		if (op->reply.status.code != CM_OK)
+			return op->reply.code == 404 ? cm_order_gone(work) : cm_order_refused(work, op);
+		if (cm_op_authorization(op, &said, &st) && is_over(&said))
+			return explain_invalid(work);
+	}
+	cm_acme_order_count_poll(work->order);
+	return CM_FATE_NEXT;
+}
+
 CmFate
 cm_step_await_apply(CmWork *work)
 {
 	if (is_invalid(work))
 		return explain_invalid(work);
-	return strcmp(work->ops[0]->what, "challenge") == 0 ? take_reposted(work) : take_order(work);
+	if (strcmp(work->ops[0]->what, "challenge") == 0)
+		return take_reposted(work);
+	return strcmp(work->ops[0]->what, "authorization") == 0 ? take_slow(work) : take_order(work);
 }
 
 CmFate

@@ -240,6 +240,8 @@ post_page(int fd, const char *path, const char *body)
 		answer(fd, 429, false, "", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"retry after the moon is full 2001-01\"}");
 	else if (strcmp(path, "/429-short") == 0)
 		answer(fd, 429, false, "", "{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"retry after 2001\"}");
+	else if (strcmp(path, "/500-bare") == 0)
+		answer(fd, 500, true, "Content-Type: text/html\r\n", "<html><h1>HTTP Status 500</h1></html>");
 	else if (strcmp(path, "/503") == 0)
 		answer(fd, 503, false, "Retry-After: 999999999\r\n", "<html>busy</html>");
 	else if (strcmp(path, "/html-problem") == 0)
@@ -804,6 +806,23 @@ test_nonces(void **state)
 	assert_int_equal(result.ok, 2);
 	assert_int_equal(seen->heads, 1);
 	assert_int_equal(seen->gets, 2);
+	client_close(&client);
+
+	/* n05: what a server says that breaks on an old nonce; those of that age are not tried, one after the other */
+	memset(&result, 0, sizeof(result));
+	client_open(&client, "/dir");
+	for (int i = 0; i < 4; i++)
+		post(&client, "/x", &result);
+	wait_for(&client, &result, 4);
+	settle(&client);
+	assert_int_equal(seen->heads, 4);
+	post(&client, "/500-bare", &result);
+	wait_for(&client, &result, 5);
+	assert_int_equal(result.reply.code, 500);
+	post(&client, "/x", &result);
+	wait_for(&client, &result, 6);
+	assert_int_equal(result.ok, 5);
+	assert_int_equal(seen->heads, 5);
 	client_close(&client);
 
 	/* no nonce anywhere; the session can be asked again */

@@ -334,7 +334,9 @@ def late_authz(ca, response):
 
 
 # The CA is asked ever more rarely meanwhile: doubled from milliseconds to a quarter of a minute.
-add("a07", "challenge valid, authorization pending for a minute", authz_late=True, knobs={"late": 60}, patient=True, early=22, faults=[edit(late_authz, on="order", times=LATER)], short={"knobs": {"late": 2}})
+add("a07", "challenge valid, authorization pending for a minute", authz_late=True, knobs={"late": 70}, patient=True, early=22, faults=[edit(late_authz, on="order", times=LATER)],
+    # A minute is over: with each question for the order, which are a quarter of a minute apart, one for the authorization (one to three).
+    extra=3, wobble=2, least={"authz": 2}, short={"knobs": {"late": 2}, "extra": 0, "wobble": 0, "least": {}})
 
 
 def deactivate(ca, response):
@@ -372,6 +374,19 @@ def being_checked(ca, response):
     response.set(value)
 
 
+
+
+def keep_pending(ca, response):
+    value = response.value()
+    if value.get("status") == "invalid":
+        response.set({**value, "status": "pending"})
+
+
+# Made older when it was seen to wait. Until then it is asked for, milliseconds and then seconds apart: two to twelve times, and the first order
+# costs a newOrder, an authorization that is read twice and a challenge more.
+add("a12", "an authorization that failed, and its order stays pending", views=["ca"], dns=[{"view": "ca", "on": "query", "type": "TXT", "times": 1, "do": "nxdomain"}],
+    provider={"nameservers": ["main"]}, ca_views=["ca"], faults=[edit(keep_pending, on="order", times=LATER)], failed=1, orders=2, age="2 minutes", message="checking the names",
+    says=["NXDOMAIN looking up TXT"], extra=17, wobble=12, delay=(40, 80))
 add("a11", "the challenge is being checked when it is first seen: it was answered by a server whose database was lost", faults=[edit(being_checked, on="authz", times=LATER)])
 
 # ---- certificates ----
