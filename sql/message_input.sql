@@ -110,3 +110,13 @@ SELECT attempt(format('SELECT certmgr.activate_ca_issuer(''input sub'', %s)', :s
 DROP ROLE regress_message_input;
 SELECT certmgr.drop_subscriber('input');
 SELECT certmgr.drop_subscriber('input acme');
+
+-- a CA whose chain forbids it: made in a transaction that never was
+BEGIN;
+SELECT certmgr.create_root_ca('input path root', 'CN=Input Path Root') > 0;
+SELECT certmgr.create_root_ca('input path other', 'CN=Input Path Other') > 0;
+SELECT certmgr.create_intermediate_ca('input path mid', 'input path root', 'CN=Input Path Mid', path_length => 1) > 0;
+SELECT certmgr.create_intermediate_ca('input path sub', 'input path mid', 'CN=Input Path Sub') > 0;
+SELECT certmgr.certificate_pem(certmgr.cross_sign('input path mid', 'input path other', path_length => 0)) AS mid, certmgr.ca_pem('input path sub') AS sub, certmgr.ca_pem('input path other') AS other \gset
+ROLLBACK;
+SELECT attempt(format('SELECT certmgr.import_ca(''input path sub'', %L, chain => %L)', :'sub', :'mid' || :'other'));

@@ -321,7 +321,7 @@ check_path(CmSlice ordered, size_t leaf_len)
 			ereport(ERROR,
 					(errcode(CM_ERRCODE_POLICY),
 					 errmsg("certificate cannot be used to issue"),
-					 errdetail("A CA above it has path length %d, and %d CAs below it.", cert.path_length, cas)));
+					 errdetail("Above it is a CA with path length %d; CAs below that one: %d.", cert.path_length, cas)));
 		if (!cm_slice_equal(cert.issuer, cert.subject))
 			cas++;
 	}

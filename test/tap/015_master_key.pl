@@ -37,6 +37,10 @@ SELECT certmgr.issue('web')});
 my $key = CertmgrTest::slurp($good);
 settings("$dir/missing.key", '');
 sealed('could not open master key file: No such file.*The file is ".*missing\.key"', 'no file');
+my ($made, $nothing, $notice) = $node->psql('postgres', "SELECT certmgr.create_master_key('$dir/made.key')");
+is($made, 0, 'a key is made');
+like($notice, qr{NOTICE:  master key written to "\Q$dir\E/made\.key"}, '... and where it is said');
+is((stat "$dir/made.key")[2] & 07777, 0600, '... which nobody else may read');
 # Requesters, monitors and rows get the reason without the path.
 $node->safe_psql('postgres', q{CREATE ROLE msg_asks IN ROLE certmgr_requester; CREATE ROLE msg_watches IN ROLE certmgr_monitor; SELECT certmgr.alter_subscriber('web', owner => 'msg_asks')});
 my ($code, $out, $err) = $node->psql('postgres', q{SET ROLE msg_asks; SELECT certmgr.issue('web')});

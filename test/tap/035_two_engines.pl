@@ -44,4 +44,10 @@ is($node->safe_psql('postgres', q{CALL certmgr.work('10 s')}), '1', 'adopted: it
 ($code, $out, $err) = $node->psql('postgres', q{CREATE ROLE joe; GRANT certmgr_operator TO joe; SET ROLE joe; SELECT certmgr.adopt()});
 like($err, qr/permission denied for function adopt/, 'an operator cannot adopt');
 
+# Who waits for an external CA is told that nobody is at it; at once, and not only when the time is over.
+my $pending = $node->safe_psql('postgres', q{SELECT certmgr.create_dns_provider('dns', 'manual'), certmgr.create_acme_ca('acme', 'https://127.0.0.1:1/dir', dns_provider => 'dns', terms_of_service_agreed => true),
+	certmgr.create_subscriber('external', 'acme', sans => '{www.example.com}')}) && $node->safe_psql('postgres', q{SELECT certmgr.issue('external')});
+($code, $out, $err) = $node->psql('postgres', "CALL certmgr.wait($pending, '200 ms')");
+like($err, qr/NOTICE:  no worker runs, since the library is not preloaded\nHINT:  CALL certmgr\.work\(\); in another session/, 'wait() says that no worker runs');
+
 done_testing();
