@@ -1,8 +1,11 @@
 /*
- * acme_limit.c - see acme_limit.h. Engines only. Rows of acme_limit_state are
- * written in the order of their keys; an engine writes for all of its orders in
- * one transaction, so two engines may wait for each other and the server
- * ends one of them: that turn is then done again.
+ * acme_limit.c - see acme_limit.h. Engines only. Who charges a CA's limits
+ * holds an advisory lock of that CA until its transaction ends, for which
+ * nobody waits: the order comes back some milliseconds later. What is given
+ * back or counted afterwards takes row locks of acme_limit_state in the order
+ * of their keys; an engine writes for all of its orders in one transaction, so
+ * two engines may wait for each other and the server ends one of them: that
+ * turn is then done again.
  */
 #include "postgres.h"
 
@@ -13,6 +16,7 @@
 #include "lifecycle/acme_limit.h"
 #include "lifecycle/acme_work.h"
 #include "net/domain.h"
+#include "pg/lock.h"
 #include "pg/own.h"
 #include "pg/table_watch.h"
 #include "utils/timestamp.h"
@@ -101,6 +105,22 @@ scope_words(const CmLimitKey *key)
 	return psprintf("failures of %s", key->key);
 }
 
+/* Most CAs have no published limits; failures are counted when they happen. */
+static bool
+is_unlimited(const CmLimits *limits)
+{
+	return limits->count == 0 || (limits->count == 1 && cm_limits_find(limits, CM_LIMIT_NAME) != NULL);
+}
+
+bool
+cm_acme_limit_hold(const CmAcmeAccountRow *account)
+{
+	CmLimits	limits;
+
+	cm_limits_load(account->ca_id, &limits);
+	return is_unlimited(&limits) || cm_lock_try_exclusive(CM_LOCK_ACME_LIMIT, account->ca_id);
+}
+
 bool
 cm_acme_limit_charge(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, TimestampTz *until, char **words)
 {
@@ -143,8 +163,7 @@ cm_acme_limit_charge(const CmAcmeAccountRow *account, const CmAcmeOrderRow *orde
 						  tightest->parked_until == *until && tightest->parked_message != NULL ? tightest->parked_message : "");
 		return false;
 	}
-	/* Most CAs have no published limits: then nothing is written. */
-	if (limits.count == 0 || (limits.count == 1 && cm_limits_find(&limits, CM_LIMIT_NAME) != NULL) || !cm_charge_put(order->id, renewal))
+	if (is_unlimited(&limits) || !cm_charge_put(order->id, renewal))
 		return true;
 	for (int i = 0; i < count; i++)
 	{
@@ -152,7 +171,7 @@ cm_acme_limit_charge(const CmAcmeAccountRow *account, const CmAcmeOrderRow *orde
 
 		/* Failures are counted when they happen. */
 		if (limit != NULL && strcmp(keys[i].scope, CM_LIMIT_NAME) != 0 && !(renewal && limit->renewals_exempt))
-			cm_limit_write(account->ca_id, keys[i].scope, keys[i].key, cm_gcra_charge(&limit->rate, keys[i].tat, now));
+			cm_limit_charge(account->ca_id, keys[i].scope, keys[i].key, &limit->rate, now);
 	}
 	return true;
 }
@@ -179,7 +198,7 @@ cm_acme_limit_refund(const CmAcmeAccountRow *account, const CmAcmeOrderRow *orde
 		/* An order that was made counts, whatever becomes of it; a certificate only when there is one. */
 		if (accepted && strcmp(keys[i].scope, CM_LIMIT_ACCOUNT) == 0)
 			continue;
-		cm_limit_write(account->ca_id, keys[i].scope, keys[i].key, cm_gcra_refund(&limit->rate, keys[i].tat));
+		cm_limit_refund(account->ca_id, keys[i].scope, keys[i].key, &limit->rate);
 	}
 }
 
@@ -209,7 +228,7 @@ cm_acme_limit_failed(const CmAcmeAccountRow *account, const CmAcmeOrderRow *orde
 	for (int i = 0; i < count; i++)
 	{
 		if (strcmp(keys[i].scope, CM_LIMIT_NAME) == 0)
-			cm_limit_write(account->ca_id, CM_LIMIT_NAME, keys[i].key, cm_gcra_charge(&limit->rate, keys[i].tat, now));
+			cm_limit_charge(account->ca_id, CM_LIMIT_NAME, keys[i].key, &limit->rate, now);
 	}
 }
 

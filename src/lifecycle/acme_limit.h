@@ -10,6 +10,11 @@
 #include "store/acme_order.h"
 
 /* Before newOrder: false when the CA would refuse it, with when it would not and why. True: it is charged, once. */
+/*
+ * Before cm_acme_limit_charge(), until the transaction ends: false while
+ * another engine looks how much is left. Two that see the same last place would both take it.
+ */
+extern bool cm_acme_limit_hold(const CmAcmeAccountRow *account);
 extern bool cm_acme_limit_charge(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, TimestampTz *until, char **words);
 /* No certificate came of it: what the CA gives back is given back. accepted: newOrder itself went well. */
 extern void cm_acme_limit_refund(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, bool accepted);

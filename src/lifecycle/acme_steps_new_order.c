@@ -21,6 +21,8 @@
 
 /* How often an order looks whether the one with the same names is through. */
 #define TWIN_MS 10000
+/* A turn of another engine, which holds the limits of the CA until it ends, takes some milliseconds. */
+#define BUSY_MS 20
 
 #define TAG_REPLACES 1
 
@@ -256,15 +258,18 @@ cm_step_new_order_prepare(CmWork *work)
 	config = cm_json_config(work->account->ca_config, &st);
 	if (!choose_profile(work, config, &wish.profile, &fate))
 		return fate;
-	wish.replaces = replaces(order);
-	wish_times(order, &wish);
-	if (!cm_acme_new_order_payload(ids, order->identifier_count, &wish, payload, &st))
-		return cm_order_failed(work, cm_status_words(&st), NULL, false);
+	if (!cm_acme_limit_hold(work->account))
+		return cm_work_again(work, (int64) cm_jitter(BUSY_MS, 3 * BUSY_MS), true);
 	if (!cm_acme_limit_charge(work->account, order, &until, &words))
 	{
 		cm_acme_certificate_message(order->certificate_id, words);
 		return cm_work_again(work, Max((until - GetCurrentTimestamp()) / 1000, 0) + 1, false);
 	}
+	/* Said once: not before it is sent. */
+	wish.replaces = replaces(order);
+	wish_times(order, &wish);
+	if (!cm_acme_new_order_payload(ids, order->identifier_count, &wish, payload, &st))
+		return cm_order_failed(work, cm_status_words(&st), NULL, false);
 	op = cm_work_acme(work, CM_ACME_NEW_ORDER, NULL, pstrdup(cm_buf_cstr(payload)));
 	op->tag = wish.replaces != NULL ? TAG_REPLACES : 0;
 	/* The authorizations are read all at once. */

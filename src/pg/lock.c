@@ -9,24 +9,35 @@
 #include "storage/lock.h"
 #include "utils/inval.h"
 
-static void
-acquire(CmLockClass lock_class, int64 id, LOCKMODE mode)
+static bool
+acquire(CmLockClass lock_class, int64 id, LOCKMODE mode, bool try)
 {
 	LOCKTAG		tag;
+	LockAcquireResult result;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (id >> 32), (uint32) id, lock_class);
-	if (LockAcquire(&tag, mode, false, false) != LOCKACQUIRE_ALREADY_HELD)
+	result = LockAcquire(&tag, mode, false, try);
+	if (result == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	if (result != LOCKACQUIRE_ALREADY_HELD)
 		AcceptInvalidationMessages();
+	return true;
 }
 
 void
 cm_lock_share(CmLockClass lock_class, int64 id)
 {
-	acquire(lock_class, id, ShareLock);
+	(void) acquire(lock_class, id, ShareLock, false);
 }
 
 void
 cm_lock_exclusive(CmLockClass lock_class, int64 id)
 {
-	acquire(lock_class, id, ExclusiveLock);
+	(void) acquire(lock_class, id, ExclusiveLock, false);
+}
+
+bool
+cm_lock_try_exclusive(CmLockClass lock_class, int64 id)
+{
+	return acquire(lock_class, id, ExclusiveLock, true);
 }

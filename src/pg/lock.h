@@ -11,11 +11,14 @@ typedef enum CmLockClass
 {
 	CM_LOCK_CA = 4,
 	CM_LOCK_IMPORT = 5,			/* by the second in which a certificate ends */
-	CM_LOCK_DNS_RECORD = 6		/* decisions about equal TXT records; one a database: id 0 */
+	CM_LOCK_DNS_RECORD = 6,		/* decisions about equal TXT records; one a database: id 0 */
+	CM_LOCK_ACME_LIMIT = 7		/* who orders at this CA looks at its limits and charges them */
 } CmLockClass;
 
 /* Until the transaction ends. Reads invalidation messages afterwards: what was cached before may be gone. */
 extern void cm_lock_share(CmLockClass lock_class, int64 id);
 extern void cm_lock_exclusive(CmLockClass lock_class, int64 id);
+/* False when somebody else has it: for those who hold others and must not wait. */
+extern bool cm_lock_try_exclusive(CmLockClass lock_class, int64 id);
 
 #endif

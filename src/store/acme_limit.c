@@ -109,13 +109,25 @@ cm_limit_read(int64 ca_id, CmLimitKey *keys, int count)
 }
 
 void
-cm_limit_write(int64 ca_id, const char *scope, const char *key, TimestampTz tat)
+cm_limit_charge(int64 ca_id, const char *scope, const char *key, const CmGcra *rate, TimestampTz now)
 {
+	/* $5: the time that one costs. As cm_gcra_charge(), of the row as it is once we have it. */
 	static CmQuery put = {
-		"INSERT INTO certmgr.acme_limit_state (ca_id, scope, key, tat) VALUES ($1, $2, $3, $4) ON CONFLICT (ca_id, scope, key) DO UPDATE SET tat = EXCLUDED.tat",
-		4, {INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID}};
+		"INSERT INTO certmgr.acme_limit_state AS s (ca_id, scope, key, tat) VALUES ($1, $2, $3, $4 + $5 * interval '1 microsecond')"
+		" ON CONFLICT (ca_id, scope, key) DO UPDATE SET tat = GREATEST(s.tat, $4) + $5 * interval '1 microsecond'",
+		5, {INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID}};
 
-	cm_query(&put, (Datum[]) {Int64GetDatum(ca_id), cm_datum_text(scope), cm_datum_text(key), TimestampTzGetDatum(tat)}, NULL);
+	cm_query(&put, (Datum[]) {Int64GetDatum(ca_id), cm_datum_text(scope), cm_datum_text(key), TimestampTzGetDatum(now), Int64GetDatum(cm_gcra_charge(rate, now, now) - now)}, NULL);
+}
+
+void
+cm_limit_refund(int64 ca_id, const char *scope, const char *key, const CmGcra *rate)
+{
+	static CmQuery take = {
+		"UPDATE certmgr.acme_limit_state SET tat = tat - $4 * interval '1 microsecond' WHERE ca_id = $1 AND scope = $2 AND key = $3",
+		4, {INT8OID, TEXTOID, TEXTOID, INT8OID}};
+
+	cm_query(&take, (Datum[]) {Int64GetDatum(ca_id), cm_datum_text(scope), cm_datum_text(key), Int64GetDatum(-cm_gcra_refund(rate, 0))}, NULL);
 }
 
 void

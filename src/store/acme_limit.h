@@ -43,7 +43,9 @@ extern void cm_limits_load(int64 ca_id, CmLimits *out);
 extern const CmLimit *cm_limits_find(const CmLimits *limits, const char *scope); /* NULL: none */
 /* Fills tat and what is parked. */
 extern void cm_limit_read(int64 ca_id, CmLimitKey *keys, int count);
-extern void cm_limit_write(int64 ca_id, const char *scope, const char *key, TimestampTz tat);
+/* One thing more, or less; what others charge at the same time counts as well. */
+extern void cm_limit_charge(int64 ca_id, const char *scope, const char *key, const CmGcra *rate, TimestampTz now);
+extern void cm_limit_refund(int64 ca_id, const char *scope, const char *key, const CmGcra *rate);
 extern void cm_limit_park(int64 ca_id, const char *scope, const char *key, TimestampTz until, const char *message);
 /* Is an order charged? put: false when it was already. take: true when it was, and it is not any more. */
 extern bool cm_charge_put(int64 order_id, bool renewal);
