@@ -8,7 +8,7 @@ use CertmgrTest;
 use IPC::Run ();
 use Test::More;
 
-my $run = AcmedTest::start('acmed_engines', only => 'l02 l04 o14 n01 a06 c06');
+my $run = AcmedTest::start('acmed_engines', only => 'l01 l02 l04 l05 o14 n01 a03 a06 c06 k01 i01');
 my @work = ({}, {});
 
 # Starts those that have nothing more to do again.

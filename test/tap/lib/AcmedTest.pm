@@ -120,6 +120,14 @@ my $hurry_sql = q{
 	UPDATE certmgr_private.job j SET due_at = clock_timestamp() FROM late WHERE late.id = j.id;
 	SELECT certmgr_private.wake();};
 
+# How often that was: what we hurried, or what the jobs themselves count.
+my $again_sql = q{
+	SELECT GREATEST((SELECT count(*) FROM public.hurried WHERE ca = '{ca}' AND kind IN ('acme_order', 'acme_account')),
+		(SELECT COALESCE(sum(j.attempt), 0) FROM certmgr_private.job j
+		   LEFT JOIN certmgr.acme_order o ON j.kind = 'acme_order' AND o.id = j.target_id
+		   JOIN certmgr.acme_account t ON t.id = CASE j.kind WHEN 'acme_account' THEN j.target_id ELSE o.account_id END
+		   JOIN certmgr.ca a ON a.id = t.ca_id WHERE a.name = '{ca}'))};
+
 sub psql
 {
 	my ($self, $sql) = @_;
@@ -200,8 +208,8 @@ sub look
 		}
 		$self->{certs}{$name} = $mine;
 		next if $self->{judged}{$name} || !$self->arrived($row, $mine, $state->{$name});
-		# Who never gets through asks again whenever we say that it is time: those requests are ours.
-		my $ours = ref $row->{outcome} || $row->{outcome} =~ /waiting|needs_human/ ? $self->psql("SELECT count(*) FROM public.hurried WHERE ca = '$name' AND kind IN ('acme_order', 'acme_account')") // 0 : 0;
+		# Who never gets through asks again, whenever we say that it is time or, after a second at most, by itself: how often depends on when we look.
+		my $ours = ref $row->{outcome} || $row->{outcome} =~ /waiting|needs_human/ ? $self->psql($again_sql =~ s/\{ca\}/$name/gr) // 0 : 0;
 		$self->{judged}{$name} = { kills => $self->{kills}, state => $state->{$name}, certs => $mine, ours => $ours };
 		my $cancel = join '', map { "SELECT certmgr.cancel($_->{id});" } grep { $_->{state} eq 'pending' } @$mine;
 		$self->psql("INSERT INTO public.judged VALUES ('$name');$cancel") // delete $self->{judged}{$name};
@@ -358,6 +366,8 @@ sub request_problems
 	# what was not answered is asked again, and needs a nonce more.
 	my $each = 1 + ($row->{each_process} // 0);
 	$each += 0.5 + min(8, scalar @$_) for @{ $row->{names} };
+	# Where answers bring no nonce, a question that came too early costs one as well.
+	$requests -= $ca->{early} if $row->{dear};
 	# Engines at work at the same time are as many processes as well.
 	my $most = $row->{budget} + int(($kills + ($self->{engines} // 0)) * $each) + 2 * $ca->{unanswered} + ($self->{judged}{ $row->{name} }{ours} // 0);
 	my $least = $row->{budget} - $row->{wobble};
@@ -421,7 +431,8 @@ sub problems
 	push @out, "$ca->{certificates} certificates at the CA, wanted are $row->{issued}" if $ca->{certificates} != $row->{issued};
 	push @out, map { "protocol: $_" } @{ $ca->{violations} };
 	push @out, "$ca->{failed_validations} failed validations" if $ca->{failed_validations} > ($row->{failed} // 0);
-	push @out, "$ca->{replaced} certificates were replaced, right are $row->{replaced}" if defined $row->{replaced} && $ca->{replaced} != $row->{replaced};
+	# Sent once, and perhaps by one that was killed before it was carried out.
+	push @out, "$ca->{replaced} certificates were replaced, right are $row->{replaced}" if defined $row->{replaced} && !$self->{kills} && $ca->{replaced} != $row->{replaced};
 	# An order may be lost with a process before its URL is known, and given again by most, but not by all.
 	push @out, "$ca->{orders} orders at the CA, wanted are $row->{orders}" if defined $row->{orders} && $ca->{orders} != $row->{orders};
 	push @out, 'no request for ARI named its certificate rightly' if $row->{group} eq 'i' && !$ca->{ari_known} && $row->{name} ne 'i10';
