@@ -31,10 +31,10 @@ static const char day_names[7][4] = {
  * the last day of a year and the month lengths follow one linear formula.
  */
 int64_t
-cm_time_from_civil(int year, int month, int day, int hour, int minute, int second)
+cm_time_from_civil(const CmCivil *c)
 {
-	int64_t		y = year;
-	int64_t		m = month;
+	int64_t		y = c->year;
+	int64_t		m = c->month;
 	int64_t		era;
 	int64_t		yoe;
 	int64_t		doy;
@@ -44,15 +44,16 @@ cm_time_from_civil(int year, int month, int day, int hour, int minute, int secon
 	y -= m <= 2;
 	era = (y >= 0 ? y : y - 399) / 400;
 	yoe = y - era * 400;
-	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + c->day - 1;
 	doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
 	days = era * DAYS_PER_ERA + doe - DAYS_TO_EPOCH;
-	return days * SECONDS_PER_DAY + (int64_t) hour * 3600 + (int64_t) minute * 60 + second;
+	return days * SECONDS_PER_DAY + (int64_t) c->hour * 3600 + (int64_t) c->minute * 60 + c->second;
 }
 
-void
-cm_time_to_civil(int64_t t, int *year, int *month, int *day, int *hour, int *minute, int *second)
+CmCivil
+cm_time_to_civil(int64_t t)
 {
+	CmCivil		c;
 	int64_t		days;
 	int64_t		rest;
 	int64_t		era;
@@ -81,12 +82,13 @@ cm_time_to_civil(int64_t t, int *year, int *month, int *day, int *hour, int *min
 	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	mp = (5 * doy + 2) / 153;
 
-	*day = (int) (doy - (153 * mp + 2) / 5 + 1);
-	*month = (int) (mp < 10 ? mp + 3 : mp - 9);
-	*year = (int) (yoe + era * 400 + (*month <= 2));
-	*hour = (int) (rest / 3600);
-	*minute = (int) (rest / 60 % 60);
-	*second = (int) (rest % 60);
+	c.day = (int) (doy - (153 * mp + 2) / 5 + 1);
+	c.month = (int) (mp < 10 ? mp + 3 : mp - 9);
+	c.year = (int) (yoe + era * 400 + (c.month <= 2));
+	c.hour = (int) (rest / 3600);
+	c.minute = (int) (rest / 60 % 60);
+	c.second = (int) (rest % 60);
+	return c;
 }
 
 static bool
@@ -120,8 +122,8 @@ take_char(const char **p, char c)
 	return true;
 }
 
-static int
-days_in_month(int year, int month)
+int
+cm_time_days_in_month(int year, int month)
 {
 	static const int days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -131,19 +133,19 @@ days_in_month(int year, int month)
 
 /* A second 60 is a leap second: allowed by both text forms, counted as the next second. */
 static bool
-is_civil(int year, int month, int day, int hour, int minute, int second)
+is_civil(const CmCivil *c)
 {
-	return month >= 1 && month <= 12 &&
-		day >= 1 && day <= days_in_month(year, month) &&
-		hour <= 23 && minute <= 59 && second <= 60;
+	return c->month >= 1 && c->month <= 12 &&
+		c->day >= 1 && c->day <= cm_time_days_in_month(c->year, c->month) &&
+		c->hour <= 23 && c->minute <= 59 && c->second <= 60;
 }
 
 static bool
-take_clock(const char **p, int *hour, int *minute, int *second)
+take_clock(const char **p, CmCivil *c)
 {
-	return take_digits(p, 2, hour) && take_char(p, ':') &&
-		take_digits(p, 2, minute) && take_char(p, ':') &&
-		take_digits(p, 2, second);
+	return take_digits(p, 2, &c->hour) && take_char(p, ':') &&
+		take_digits(p, 2, &c->minute) && take_char(p, ':') &&
+		take_digits(p, 2, &c->second);
 }
 
 /* "Z" or a numeric offset, to the end of the text; *offset in seconds. */
@@ -175,15 +177,9 @@ take_offset(const char **p, int64_t *offset)
 const char *
 cm_time_rfc3339(int64_t t, char dst[CM_TIME_TEXT_MAX])
 {
-	int			year;
-	int			month;
-	int			day;
-	int			hour;
-	int			minute;
-	int			second;
+	CmCivil		c = cm_time_to_civil(t);
 
-	cm_time_to_civil(t, &year, &month, &day, &hour, &minute, &second);
-	(void) snprintf(dst, CM_TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, hour, minute, second);
+	(void) snprintf(dst, CM_TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour, c.minute, c.second);
 	return dst;
 }
 
@@ -191,26 +187,21 @@ bool
 cm_time_parse_rfc3339(const char *text, int64_t *out)
 {
 	const char *p = text;
-	int			year;
-	int			month;
-	int			day;
-	int			hour;
-	int			minute;
-	int			second;
+	CmCivil		c;
 	int64_t		offset;
 
 	if (text == NULL)
 		return false;
-	if (!take_digits(&p, 4, &year) || !take_char(&p, '-') ||
-		!take_digits(&p, 2, &month) || !take_char(&p, '-') ||
-		!take_digits(&p, 2, &day))
+	if (!take_digits(&p, 4, &c.year) || !take_char(&p, '-') ||
+		!take_digits(&p, 2, &c.month) || !take_char(&p, '-') ||
+		!take_digits(&p, 2, &c.day))
 		return false;
 	if (*p != 'T' && *p != 't' && *p != ' ')
 		return false;
 	p++;
-	if (!take_clock(&p, &hour, &minute, &second))
+	if (!take_clock(&p, &c))
 		return false;
-	if (!is_civil(year, month, day, hour, minute, second))
+	if (!is_civil(&c))
 		return false;
 	if (*p == '.')
 	{
@@ -223,7 +214,7 @@ cm_time_parse_rfc3339(const char *text, int64_t *out)
 	if (!take_offset(&p, &offset))
 		return false;
 
-	*out = cm_time_from_civil(year, month, day, hour, minute, second) - offset;
+	*out = cm_time_from_civil(&c) - offset;
 	return true;
 }
 
@@ -244,31 +235,26 @@ bool
 cm_time_parse_http(const char *text, int64_t *out)
 {
 	const char *p = text;
-	int			year;
-	int			month;
-	int			day;
-	int			hour;
-	int			minute;
-	int			second;
+	CmCivil		c;
 
 	if (text == NULL || find_name(p, day_names, 7) < 0)
 		return false;
 	p += 3;
 	if (!take_char(&p, ',') || !take_char(&p, ' ') ||
-		!take_digits(&p, 2, &day) || !take_char(&p, ' '))
+		!take_digits(&p, 2, &c.day) || !take_char(&p, ' '))
 		return false;
-	month = find_name(p, month_names, 12) + 1;
-	if (month < 1)
+	c.month = find_name(p, month_names, 12) + 1;
+	if (c.month < 1)
 		return false;
 	p += 3;
-	if (!take_char(&p, ' ') || !take_digits(&p, 4, &year) || !take_char(&p, ' '))
+	if (!take_char(&p, ' ') || !take_digits(&p, 4, &c.year) || !take_char(&p, ' '))
 		return false;
-	if (!take_clock(&p, &hour, &minute, &second) || strcmp(p, " GMT") != 0)
+	if (!take_clock(&p, &c) || strcmp(p, " GMT") != 0)
 		return false;
-	if (!is_civil(year, month, day, hour, minute, second))
+	if (!is_civil(&c))
 		return false;
 
-	*out = cm_time_from_civil(year, month, day, hour, minute, second);
+	*out = cm_time_from_civil(&c);
 	return true;
 }
 

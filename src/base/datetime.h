@@ -12,8 +12,20 @@
 /* Room for a time of any year there can be. */
 #define CM_TIME_TEXT_MAX 64
 
-extern int64_t cm_time_from_civil(int year, int month, int day, int hour, int minute, int second);
-extern void cm_time_to_civil(int64_t t, int *year, int *month, int *day, int *hour, int *minute, int *second);
+/* In UTC; month and day count from 1. */
+typedef struct CmCivil
+{
+	int			year;
+	int			month;
+	int			day;
+	int			hour;
+	int			minute;
+	int			second;
+} CmCivil;
+
+extern int64_t cm_time_from_civil(const CmCivil *c);
+extern CmCivil cm_time_to_civil(int64_t t);
+extern int	cm_time_days_in_month(int year, int month);
 /* "2026-07-29T12:00:00Z" */
 extern const char *cm_time_rfc3339(int64_t t, char dst[CM_TIME_TEXT_MAX]);
 extern bool cm_time_parse_rfc3339(const char *text, int64_t *out);

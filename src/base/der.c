@@ -92,6 +92,19 @@ cm_der_expect(CmSlice *rest, uint8_t tag, CmDer *out)
 }
 
 bool
+cm_der_contains(CmSlice values, CmSlice whole)
+{
+	CmDer		value;
+
+	while (cm_der_next(&values, &value))
+	{
+		if (cm_slice_equal(value.whole, whole))
+			return true;
+	}
+	return false;
+}
+
+bool
 cm_der_optional(CmSlice *rest, uint8_t tag, CmDer *out, bool *present)
 {
 	CmSlice		ahead = *rest;
@@ -170,9 +183,9 @@ cm_der_get_time(const CmDer *v, int64_t *unix_seconds)
 	int			f[7];			/* century, year, month, day, hour, minute, second */
 	int			first = v->tag == CM_DER_UTCTIME ? 1 : 0;
 	int			i;
-	int			year;
+	CmCivil		c;
+	CmCivil		back;
 	int64_t		t;
-	int			back[6];
 
 	if (v->tag == CM_DER_UTCTIME ? v->content.len != 13 :
 		(v->tag != CM_DER_GENERALIZEDTIME || v->content.len != 15))
@@ -188,14 +201,14 @@ cm_der_get_time(const CmDer *v, int64_t *unix_seconds)
 		return false;
 	if (first == 1)
 		f[0] = f[1] >= 50 ? 19 : 20;	/* RFC 5280 4.1.2.5.1 */
-	year = f[0] * 100 + f[1];
 	if (f[2] < 1 || f[2] > 12 || f[4] > 23 || f[5] > 59 || f[6] > 59)
 		return false;
 
 	/* A day that the month does not have comes back as another day. */
-	t = cm_time_from_civil(year, f[2], f[3], f[4], f[5], f[6]);
-	cm_time_to_civil(t, &back[0], &back[1], &back[2], &back[3], &back[4], &back[5]);
-	if (back[1] != f[2] || back[2] != f[3])
+	c = (CmCivil) {f[0] * 100 + f[1], f[2], f[3], f[4], f[5], f[6]};
+	t = cm_time_from_civil(&c);
+	back = cm_time_to_civil(t);
+	if (back.month != c.month || back.day != c.day)
 		return false;
 	*unix_seconds = t;
 	return true;
@@ -367,25 +380,25 @@ write_two(uint8_t **p, int value)
 void
 cm_der_put_time(CmBuf *buf, int64_t unix_seconds)
 {
-	int			year;
-	int			f[5];			/* month, day, hour, minute, second */
-	int			i;
+	CmCivil		c = cm_time_to_civil(unix_seconds);
 	uint8_t		text[15];
 	uint8_t    *p = text;
 	bool		utc;
 
-	cm_time_to_civil(unix_seconds, &year, &f[0], &f[1], &f[2], &f[3], &f[4]);
-	if (year < 0 || year > 9999)
+	if (c.year < 0 || c.year > 9999)
 	{
 		buf->failed = true;
 		return;
 	}
-	utc = year >= 1950 && year <= 2049;
+	utc = c.year >= 1950 && c.year <= 2049;
 	if (!utc)
-		write_two(&p, year / 100);
-	write_two(&p, year % 100);
-	for (i = 0; i < 5; i++)
-		write_two(&p, f[i]);
+		write_two(&p, c.year / 100);
+	write_two(&p, c.year % 100);
+	write_two(&p, c.month);
+	write_two(&p, c.day);
+	write_two(&p, c.hour);
+	write_two(&p, c.minute);
+	write_two(&p, c.second);
 	*p++ = 'Z';
 	cm_der_put(buf, utc ? CM_DER_UTCTIME : CM_DER_GENERALIZEDTIME, text, (size_t) (p - text));
 }

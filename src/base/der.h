@@ -65,6 +65,8 @@ extern bool cm_der_next(CmSlice *rest, CmDer *out);
 extern bool cm_der_expect(CmSlice *rest, uint8_t tag, CmDer *out);
 /* Reads an optional value: true with *present said, false only for bytes that are not DER. */
 extern bool cm_der_optional(CmSlice *rest, uint8_t tag, CmDer *out, bool *present);
+/* Is this value (whole) one of those that stand here side by side? */
+extern bool cm_der_contains(CmSlice values, CmSlice whole);
 /* A non-negative INTEGER that fits; a BOOLEAN of exactly 00 or ff; UTCTime or GeneralizedTime ("Z", seconds, no fraction) as seconds since 1970. */
 extern bool cm_der_get_uint(const CmDer *v, uint64_t *out);
 extern bool cm_der_get_bool(const CmDer *v, bool *out);

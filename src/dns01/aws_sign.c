@@ -40,17 +40,11 @@ typedef struct Fields
 void
 cm_aws_date(int64_t now, char date[CM_AWS_DATE_SIZE])
 {
-	int			y;
-	int			mo;
-	int			d;
-	int			h;
-	int			mi;
-	int			s;
+	CmCivil		c = cm_time_to_civil(now);
 
-	cm_time_to_civil(now, &y, &mo, &d, &h, &mi, &s);
 	/* The casts tell the compiler how long the text can get. */
-	snprintf(date, CM_AWS_DATE_SIZE, "%04u%02u%02uT%02u%02u%02uZ", (unsigned) y % 10000, (unsigned) mo % 100, (unsigned) d % 100,
-			 (unsigned) h % 100, (unsigned) mi % 100, (unsigned) s % 100);
+	snprintf(date, CM_AWS_DATE_SIZE, "%04u%02u%02uT%02u%02u%02uZ", (unsigned) c.year % 10000, (unsigned) c.month % 100, (unsigned) c.day % 100,
+			 (unsigned) c.hour % 100, (unsigned) c.minute % 100, (unsigned) c.second % 100);
 }
 
 /* ---- percent-encoding ---- */

@@ -8,14 +8,13 @@
 
 #include "lifecycle/ca_sign.h"
 #include "lifecycle/foreign.h"
+#include "lifecycle/import.h"
 #include "pg/error.h"
 #include "pg/interval.h"
-#include "pg/lock.h"
 #include "pg/own.h"
 #include "pg/query.h"
 #include "store/ca_issuer.h"
 #include "store/certificate.h"
-#include "store/import.h"
 #include "utils/builtins.h"
 #include "x509/policy.h"
 #include "x509/tbs.h"
@@ -284,15 +283,10 @@ int64
 cm_ca_certificate_put(int64 issuing_ca, int64 issuer_id, int shard, CmSlice der, CmSlice chain, int64 renewed_from, const char *actor)
 {
 	CmCertificate cert;
-	CmStatus	st = CM_STATUS_INIT;
 	CmCertificateNew row = {0};
 	CmBodyNew	body = {0};
-	int64		there;
+	int64		there = cm_import_there(der, &cert);
 
-	if (!cm_certificate_parse(der, &cert, &st))
-		cm_throw(&st, NULL);
-	cm_lock_exclusive(CM_LOCK_IMPORT, cert.not_after);
-	there = cm_import_find(&cert);
 	if (there != 0)
 	{
 		cm_ca_certificate_claim(there, issuing_ca, issuer_id);

@@ -131,6 +131,17 @@ add_key(int64 id, const CmOwn *key, const char *actor)
 	cm_audit(actor, "import-key", "certificate", id, NULL);
 }
 
+int64
+cm_import_there(CmSlice der, CmCertificate *cert)
+{
+	CmStatus	st = CM_STATUS_INIT;
+
+	if (!cm_certificate_parse(der, cert, &st))
+		cm_throw(&st, NULL);
+	cm_lock_exclusive(CM_LOCK_IMPORT, cert->not_after);
+	return cm_import_find(cert);
+}
+
 /* Puts one certificate; key may be NULL. */
 static int64
 put(CmSlice der, CmSlice chain, const CmOwn *key, const CmSubscriber *subscriber, const char *actor)
@@ -139,13 +150,8 @@ put(CmSlice der, CmSlice chain, const CmOwn *key, const CmSubscriber *subscriber
 	CmCertificateNew row = {0};
 	CmBodyNew	body = {0};
 	CmSubjectKey sealed = {0};
-	CmStatus	st = CM_STATUS_INIT;
-	int64		there;
+	int64		there = cm_import_there(der, &cert);
 
-	if (!cm_certificate_parse(der, &cert, &st))
-		cm_throw(&st, NULL);
-	cm_lock_exclusive(CM_LOCK_IMPORT, cert.not_after);
-	there = cm_import_find(&cert);
 	if (there != 0)
 	{
 		add_key(there, key, actor);

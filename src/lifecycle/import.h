@@ -24,5 +24,7 @@ extern CmOwn *cm_import_open_key(const char *private_key, const char *password, 
 extern int64 cm_import_certificate(const CmImport *import);
 /* Every certificate of a bundle, each for itself: ids in its order. */
 extern int64 *cm_import_bundle(const char *bundle, const char *actor, int *count);
+/* Reads a certificate and keeps other sessions from taking the same one in until the end of the transaction. Its id if it is in the inventory, otherwise 0. */
+extern int64 cm_import_there(CmSlice der, CmCertificate *cert);
 
 #endif

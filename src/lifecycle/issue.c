@@ -202,25 +202,14 @@ check_not_before(const CmWanted *w, const CmIssuer *issuer)
 static void
 check_request_names(const CmWanted *w)
 {
-	CmSlice		rest = w->request_sans;
-	CmDer		name;
-	CmStatus	st = CM_STATUS_INIT;
+	char	   *stranger = cm_wanted_stranger(w, w->request_sans);
 
-	while (cm_der_next(&rest, &name))
-	{
-		CmBuf	   *buf;
-
-		if (cm_san_contains(w->sans, name.whole))
-			continue;
-		buf = cm_own_buf(0);
-		if (!cm_san_format(name.whole, buf, &st))
-			cm_throw(&st, NULL);
+	if (stranger != NULL)
 		ereport(ERROR,
 				(errcode(CM_ERRCODE_POLICY),
 				 errmsg("the request of certificate %lld cannot be used again", (long long) w->reuse->id),
-				 errdetail("It asks for \"%s\", which is not among the names of %s any more, and an external CA certifies all names of a request.", cm_buf_cstr(buf), w->holder),
+				 errdetail("It asks for \"%s\", which is not among the names of %s any more, and an external CA certifies all names of a request.", stranger, w->holder),
 				 errhint("SELECT certmgr.renew(%lld, csr => '...') with a request for the names that are wanted now.", (long long) w->reuse->id)));
-	}
 }
 
 static void

@@ -115,7 +115,7 @@ set_sans(CmSubscriberRow *row, char *const *sans, int count)
 		if (!cm_san_parse(sans[i], one, &st))
 			cm_throw(&st, NULL);
 		name = cm_slice(one->data, one->len);
-		if (cm_san_contains(cm_slice(all->data, all->len), name))
+		if (cm_der_contains(cm_slice(all->data, all->len), name))
 			continue;
 		if (!cm_san_format(name, shown, &st))
 			cm_throw(&st, NULL);
@@ -308,17 +308,12 @@ check_usages_by_template(const CmTemplateEntry *t, const CmSubscriberRow *row)
 	for (int i = 0; i < row->usage_count; i++)
 	{
 		uint32_t	bits = 0;
-		CmSlice		rest = t->rules.ext_key_usage;
-		CmDer		oid;
-		bool		found;
 
 		cm_buf_reset(purposes);
 		if (!cm_usage_parse(row->usages[i], &bits, purposes, &st))
 			cm_throw(&st, NULL);
-		found = (bits & ~t->rules.key_usage) == 0 && purposes->len == 0;
-		while (!found && bits == 0 && cm_der_next(&rest, &oid))
-			found = cm_slice_equal(oid.whole, cm_slice(purposes->data, purposes->len));
-		if (!found)
+		/* It is a key usage or an extended one. */
+		if (purposes->len == 0 ? (bits & ~t->rules.key_usage) != 0 : bits != 0 || !cm_der_contains(t->rules.ext_key_usage, cm_buf_slice(purposes)))
 			refuse_by_template(t, row, psprintf("Usage \"%s\" is not among the allowed ones.", row->usages[i]));
 	}
 }

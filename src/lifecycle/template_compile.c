@@ -44,13 +44,7 @@ add_oids(CmBuf *set, CmSlice more)
 
 	while (cm_der_next(&more, &oid))
 	{
-		CmSlice		rest = cm_buf_slice(set);
-		CmDer		there;
-		bool		found = false;
-
-		while (!found && cm_der_next(&rest, &there))
-			found = cm_slice_equal(there.whole, oid.whole);
-		if (!found)
+		if (!cm_der_contains(cm_buf_slice(set), oid.whole))
 			cm_buf_append(set, oid.whole.data, oid.whole.len);
 	}
 }
@@ -64,13 +58,7 @@ check_within(const char *column, uint32_t key_usage, CmSlice ext_key_usage, cons
 		cm_column_refuse(column, "It holds a key usage that is not in \"allowed_usages\".");
 	while (cm_der_next(&ext_key_usage, &oid))
 	{
-		CmSlice		rest = t->ext_key_usage;
-		CmDer		there;
-		bool		found = false;
-
-		while (!found && cm_der_next(&rest, &there))
-			found = cm_slice_equal(there.whole, oid.whole);
-		if (!found)
+		if (!cm_der_contains(t->ext_key_usage, oid.whole))
 			cm_column_refuse(column, "It holds an extended key usage that is not in \"allowed_usages\".");
 	}
 }

@@ -296,24 +296,27 @@ refuse(const CmWanted *w, const char *detail)
 	cm_throw(&st, w->subscriber == NULL ? NULL : "certmgr.subscriber shows what it may have; an operator changes it by certmgr.alter_subscriber().");
 }
 
+char *
+cm_wanted_stranger(const CmWanted *w, CmSlice asked)
+{
+	CmDer		name;
+	int			count;
+
+	while (cm_der_next(&asked, &name))
+	{
+		if (!cm_der_contains(w->sans, name.whole))
+			return cm_san_texts(name.whole, &count)[0];
+	}
+	return NULL;
+}
+
 static void
 check_csr_names(CmWanted *w, CmSlice asked)
 {
-	CmSlice		rest = asked;
-	CmDer		name;
-	CmStatus	st = CM_STATUS_INIT;
+	char	   *stranger = cm_wanted_stranger(w, asked);
 
-	while (cm_der_next(&rest, &name))
-	{
-		CmBuf	   *buf;
-
-		if (cm_san_contains(w->sans, name.whole))
-			continue;
-		buf = cm_own_buf(0);
-		if (!cm_san_format(name.whole, buf, &st))
-			cm_throw(&st, NULL);
-		refuse(w, psprintf("Name \"%s\" is not among the allowed names.", cm_buf_cstr(buf)));
-	}
+	if (stranger != NULL)
+		refuse(w, psprintf("Name \"%s\" is not among the allowed names.", stranger));
 	if (!cm_slice_equal(asked, w->sans))
 	{
 		w->sans = asked;
@@ -334,13 +337,7 @@ check_csr_usages(const CmWanted *w, const CmCsr *csr)
 
 	while (cm_der_next(&rest, &oid))
 	{
-		CmSlice		allowed = w->ext_key_usage;
-		CmDer		one;
-		bool		found = false;
-
-		while (!found && cm_der_next(&allowed, &one))
-			found = cm_slice_equal(one.whole, oid.whole);
-		if (!found)
+		if (!cm_der_contains(w->ext_key_usage, oid.whole))
 			cm_buf_append(extra, oid.whole.data, oid.whole.len);
 	}
 	if (bits == 0 && extra->len == 0)
@@ -366,13 +363,7 @@ want_csr_usages(CmWanted *w, const CmCsr *csr)
 		cm_buf_append(ekus, csr->ext_key_usage.data, csr->ext_key_usage.len);
 		while (cm_der_next(&rest, &oid))
 		{
-			CmSlice		asked = csr->ext_key_usage;
-			CmDer		one;
-			bool		found = false;
-
-			while (!found && cm_der_next(&asked, &one))
-				found = cm_slice_equal(one.whole, oid.whole);
-			if (!found)
+			if (!cm_der_contains(csr->ext_key_usage, oid.whole))
 				cm_buf_append(ekus, oid.whole.data, oid.whole.len);
 		}
 		w->ext_key_usage = cm_buf_slice(ekus);
@@ -526,7 +517,7 @@ keep_names(CmWanted *w, CmSlice request, CmSlice oids)
 	rest = w->request_sans;
 	while (cm_der_next(&rest, &name))
 	{
-		if (cm_san_contains(w->sans, name.whole))
+		if (cm_der_contains(w->sans, name.whole))
 			cm_buf_append(kept, name.whole.data, name.whole.len);
 	}
 	if (kept->len == 0 || cm_slice_equal(cm_buf_slice(kept), w->sans))

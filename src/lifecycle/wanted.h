@@ -60,6 +60,8 @@ extern void cm_want_csr(CmWanted *w, CmSlice der, bool free_subject, bool free_n
 extern void cm_want_again(CmWanted *w, const CmPredecessor *old);
 extern CmSlice cm_csr_der(const char *pem);
 
+/* The first of the names asked for (canonical) that is not wanted, as text; NULL: all are. */
+extern char *cm_wanted_stranger(const CmWanted *w, CmSlice asked);
 /* What the private CA would sign, and what is checked of it. serial and tbs->spki must be set; w outlives tbs. */
 extern void cm_wanted_tbs(const CmWanted *w, const CmIssuer *issuer, TimestampTz now, CmTbs *tbs);
 extern void cm_wanted_policy(const CmWanted *w, const CmIssuer *issuer, const CmTbs *tbs, CmPolicy *policy);

@@ -290,15 +290,9 @@ put_date(CmBuf *out, int64_t now)
 {
 	static const char days[] = "ThuFriSatSunMonTueWed";
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	int			year;
-	int			month;
-	int			day;
-	int			hour;
-	int			minute;
-	int			second;
+	CmCivil		c = cm_time_to_civil(now);
 
-	cm_time_to_civil(now, &year, &month, &day, &hour, &minute, &second);
-	cm_buf_printf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + now / 86400 % 7 * 3, day, months + (month - 1) * 3, year, hour, minute, second);
+	cm_buf_printf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + now / 86400 % 7 * 3, c.day, months + (c.month - 1) * 3, c.year, c.hour, c.minute, c.second);
 }
 
 bool

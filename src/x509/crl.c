@@ -125,18 +125,18 @@ put_two(uint8_t **p, int value)
 static void
 put_time_of(uint8_t **p, int64_t t, bool generalized)
 {
-	int			year;
-	int			f[5];			/* month, day, hour, minute, second */
-	int			i;
+	CmCivil		c = cm_time_to_civil(t);
 
-	cm_time_to_civil(t, &year, &f[0], &f[1], &f[2], &f[3], &f[4]);
 	*(*p)++ = generalized ? CM_DER_GENERALIZEDTIME : CM_DER_UTCTIME;
 	*(*p)++ = generalized ? 15 : 13;
 	if (generalized)
-		put_two(p, year / 100);
-	put_two(p, year % 100);
-	for (i = 0; i < 5; i++)
-		put_two(p, f[i]);
+		put_two(p, c.year / 100);
+	put_two(p, c.year % 100);
+	put_two(p, c.month);
+	put_two(p, c.day);
+	put_two(p, c.hour);
+	put_two(p, c.minute);
+	put_two(p, c.second);
 	*(*p)++ = 'Z';
 }
 

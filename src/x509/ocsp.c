@@ -204,10 +204,10 @@ cm_ocsp_error_build(CmOcspError error, CmBuf *out)
 static void
 put_time(CmBuf *out, int64_t t)
 {
-	int			f[6];
+	CmCivil		c = cm_time_to_civil(t);
+	int			f[] = {c.year, c.month, c.day, c.hour, c.minute, c.second};
 	uint8_t		text[15];
 
-	cm_time_to_civil(t, &f[0], &f[1], &f[2], &f[3], &f[4], &f[5]);
 	text[0] = (uint8_t) ('0' + f[0] / 1000 % 10);
 	text[1] = (uint8_t) ('0' + f[0] / 100 % 10);
 	text[2] = (uint8_t) ('0' + f[0] / 10 % 10);

@@ -66,15 +66,9 @@ show_name(CmSlice name, char shown[SHOWN_MAX])
 static const char *
 show_time(int64_t t, char shown[SHOWN_MAX])
 {
-	int			year;
-	int			month;
-	int			day;
-	int			hour;
-	int			minute;
-	int			second;
+	CmCivil		c = cm_time_to_civil(t);
 
-	cm_time_to_civil(t, &year, &month, &day, &hour, &minute, &second);
-	snprintf(shown, SHOWN_MAX, "%04d-%02d-%02d %02d:%02d:%02dZ", year, month, day, hour, minute, second);
+	snprintf(shown, SHOWN_MAX, "%04d-%02d-%02d %02d:%02d:%02dZ", c.year, c.month, c.day, c.hour, c.minute, c.second);
 	return shown;
 }
 
@@ -198,7 +192,7 @@ check_sans(const CmPolicyCheck *check)
 	{
 		if (!cm_der_next(&rest, &name))
 			return cm_policy_deny(check, "The subject alternative names are unreadable.");
-		if (!cm_san_contains(policy->sans, name.whole))
+		if (!cm_der_contains(policy->sans, name.whole))
 			return cm_policy_deny(check, "Name \"%s\" is not among the allowed names.", cm_san_show(name.whole, shown, sizeof(shown)));
 	}
 	rest = policy->sans;
@@ -206,7 +200,7 @@ check_sans(const CmPolicyCheck *check)
 	{
 		if (!cm_der_next(&rest, &name))
 			return cm_policy_deny(check, "The names that must be in the certificate are unreadable.");
-		if (!cm_san_contains(names, name.whole))
+		if (!cm_der_contains(names, name.whole))
 			return cm_policy_deny(check, "Name \"%s\" is missing.", cm_san_show(name.whole, shown, sizeof(shown)));
 	}
 	return true;
@@ -279,7 +273,7 @@ check_common_name(const CmPolicyCheck *check, const CmDer *value)
 
 	cm_buf_init(&name, 0);
 	found = cm_san_parse(text, &name, &ignored) &&
-		cm_san_contains(cm_slice(check->sans.data, check->sans.len), cm_slice(name.data, name.len));
+		cm_der_contains(cm_slice(check->sans.data, check->sans.len), cm_slice(name.data, name.len));
 	cm_buf_free(&name);
 	if (found)
 		return true;
@@ -352,19 +346,6 @@ check_key_usage(const CmPolicyCheck *check)
 }
 
 static bool
-is_in_oids(CmSlice oids, CmSlice oid)
-{
-	CmDer		item;
-
-	while (cm_der_next(&oids, &item))
-	{
-		if (cm_slice_equal(item.whole, oid))
-			return true;
-	}
-	return false;
-}
-
-static bool
 check_ext_key_usage(const CmPolicyCheck *check)
 {
 	const CmPolicy *policy = check->policy;
@@ -382,7 +363,7 @@ check_ext_key_usage(const CmPolicyCheck *check)
 	{
 		if (!cm_der_next(&rest, &oid))
 			return cm_policy_deny(check, "The extended key usage is unreadable.");
-		if (!is_in_oids(policy->ext_key_usage, oid.whole))
+		if (!cm_der_contains(policy->ext_key_usage, oid.whole))
 			return cm_policy_deny(check, "Extended key usage \"%s\" is not among the allowed ones: %s.", cm_usage_show(0, oid.whole, has, sizeof(has)),
 						cm_usage_show(0, policy->ext_key_usage, allowed, sizeof(allowed)));
 	}

@@ -14,20 +14,6 @@
 
 /* ---- sets ---- */
 
-bool
-cm_san_contains(CmSlice general_names, CmSlice general_name)
-{
-	CmSlice		rest = general_names;
-	CmDer		v;
-
-	while (cm_der_next(&rest, &v))
-	{
-		if (cm_slice_equal(v.whole, general_name))
-			return true;
-	}
-	return false;
-}
-
 static int
 compare_slices(const void *pa, const void *pb)
 {

@@ -21,7 +21,6 @@ extern bool cm_san_parse(const char *text, CmBuf *general_names, CmStatus *st);	
 extern bool cm_san_format(CmSlice general_name, CmBuf *text, CmStatus *st);		/* one GeneralName, with prefix */
 /* For messages: cut to size, "(unreadable)" where it is none; dst is returned. */
 extern const char *cm_san_show(CmSlice general_name, char *dst, size_t size);
-extern bool cm_san_contains(CmSlice general_names, CmSlice general_name);
 extern bool cm_san_same_set(CmSlice a, CmSlice b);	/* order and repetition do not matter */
 
 /* Foreign names as cm_san_parse would have written them, appended in their order: host names and mail domains in lower case, no final dot. So bytes compare. */

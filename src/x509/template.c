@@ -304,19 +304,6 @@ check_sans(CmTemplateCheck *c, CmSlice sans)
 
 /* ---- usages and key ---- */
 
-static bool
-has_oid(CmSlice oids, CmSlice oid)
-{
-	CmDer		item;
-
-	while (cm_der_next(&oids, &item))
-	{
-		if (cm_slice_equal(item.whole, oid))
-			return true;
-	}
-	return false;
-}
-
 /* The first of them that the other set lacks. */
 static bool
 first_missing(CmSlice oids, CmSlice in, CmSlice *missing)
@@ -325,7 +312,7 @@ first_missing(CmSlice oids, CmSlice in, CmSlice *missing)
 
 	while (cm_der_next(&oids, &item))
 	{
-		if (!has_oid(in, item.whole))
+		if (!cm_der_contains(in, item.whole))
 		{
 			*missing = item.whole;
 			return true;
@@ -412,28 +399,21 @@ check_key(CmTemplateCheck *c)
 int64_t
 cm_span_after(int64_t from, const CmSpan *span)
 {
-	static const int days_of[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	int			year;
-	int			month;
-	int			day;
-	int			hour;
-	int			minute;
-	int			second;
+	CmCivil		c = cm_time_to_civil(from);
 	int			last;
 
-	cm_time_to_civil(from, &year, &month, &day, &hour, &minute, &second);
-	month += span->months;
-	year += (month - 1) / 12;
-	month = (month - 1) % 12 + 1;
-	if (month < 1)
+	c.month += span->months;
+	c.year += (c.month - 1) / 12;
+	c.month = (c.month - 1) % 12 + 1;
+	if (c.month < 1)
 	{
-		month += 12;
-		year--;
+		c.month += 12;
+		c.year--;
 	}
-	last = days_of[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
-	if (day > last)
-		day = last;
-	return cm_time_from_civil(year, month, day, hour, minute, second) + (int64_t) span->days * 86400 + span->seconds;
+	last = cm_time_days_in_month(c.year, c.month);
+	if (c.day > last)
+		c.day = last;
+	return cm_time_from_civil(&c) + (int64_t) span->days * 86400 + span->seconds;
 }
 
 static void

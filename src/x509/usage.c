@@ -105,16 +105,11 @@ static bool
 add_purpose(const char *dotted, CmBuf *set, bool *known, CmStatus *st)
 {
 	CmBuf		oid;
-	CmSlice		rest = cm_slice(set->data, set->len);
-	CmDer		v;
-	bool		there = false;
 	bool		ok = true;
 
 	cm_buf_init(&oid, USAGE_OID_TEXT_MAX);
 	*known = cm_der_put_oid(&oid, dotted);
-	while (*known && !there && cm_der_next(&rest, &v))
-		there = cm_slice_equal(v.whole, cm_slice(oid.data, oid.len));
-	if (*known && !there && !cm_buf_append(set, oid.data, oid.len))
+	if (*known && !cm_der_contains(cm_buf_slice(set), cm_buf_slice(&oid)) && !cm_buf_append(set, oid.data, oid.len))
 		ok = cm_fail(st, CM_MEMORY, "out of memory");
 	cm_buf_free(&oid);
 	return ok;

@@ -108,6 +108,13 @@ expects_and_options(void **state)
 	assert_false(present);
 	assert_false(cm_der_next(&rest, &v));
 
+	/* whole values and nothing else, as far as it can be read */
+	assert_true(cm_der_contains(cm_slice(bytes, sizeof(bytes)), cm_slice(bytes, 3)));
+	assert_true(cm_der_contains(cm_slice(bytes, sizeof(bytes)), cm_slice(bytes + 3, 3)));
+	assert_false(cm_der_contains(cm_slice(bytes, sizeof(bytes)), cm_slice(bytes, 2)));
+	assert_false(cm_der_contains(cm_slice(bytes, sizeof(bytes)), cm_slice(NULL, 0)));
+	assert_false(cm_der_contains(cm_slice(bytes, 5), cm_slice(bytes + 3, 3)));
+
 	rest = cm_slice(broken, sizeof(broken));
 	assert_false(cm_der_optional(&rest, CM_DER_BOOLEAN, &v, &present));
 	assert_false(cm_der_optional(&rest, CM_DER_INTEGER, &v, &present));
