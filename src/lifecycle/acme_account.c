@@ -119,7 +119,24 @@ replace(CmWork *work, const char *words)
 	return cm_work_finish(work);
 }
 
-/* A server that takes other signatures says which: an account that never was gets a key for one of those. */
+static bool
+is_listed(const CmJson *list, const char *algorithm)
+{
+	for (int i = 0; cm_json_at(list, i) != NULL; i++)
+	{
+		const char *name = cm_json_string(cm_json_at(list, i));
+
+		if (name != NULL && is(name, algorithm))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A server that takes other signatures says which: an account that never was
+ * gets a key for one of those. Not when ours is among them, which another key
+ * would not help.
+ */
 static bool
 take_algorithms(CmWork *work, CmOp *op)
 {
@@ -132,27 +149,37 @@ take_algorithms(CmWork *work, CmOp *op)
 	CmJson	   *problem;
 	const CmJson *list;
 	CmKeyAlg	now;
+	int			found = -1;
 
 	if (!is(op->reply.problem_type, "badSignatureAlgorithm") || work->account->url != NULL)
 		return false;
 	(void) cm_store_key_spki(work->account->key_id, &now);
 	problem = cm_json_parse(body, body.len, NULL);
 	list = problem != NULL ? cm_json_get(problem, "algorithms") : NULL;
-	for (int i = 0; i < lengthof(choices); i++)
+	/* RS256 is for RSA keys of any size. */
+	if (now == CM_KEY_RSA_3072 || now == CM_KEY_RSA_4096)
+		now = CM_KEY_RSA_2048;
+	for (int i = lengthof(choices) - 1; i >= 0; i--)
 	{
-		for (int j = 0; cm_json_at(list, j) != NULL; j++)
-		{
-			const char *name = cm_json_string(cm_json_at(list, j));
-
-			if (name == NULL || !is(name, choices[i].jws) || choices[i].key == now)
-				continue;
-			cm_acme_account_set_key(work->account->id, cm_store_key_create(choices[i].key));
-			cm_json_free(problem);
-			return true;
-		}
+		if (is_listed(list, choices[i].jws))
+			found = found >= 0 && choices[found].key == now ? found : i;
 	}
 	cm_json_free(problem);
-	return false;
+	if (found < 0 || choices[found].key == now)
+		return false;
+	cm_acme_account_set_key(work->account->id, cm_store_key_create(choices[found].key));
+	return true;
+}
+
+/* A server that wants another one each time would be asked without a pause. */
+static CmFate
+with_another_key(CmWork *work, const char *words)
+{
+	int64		ms = cm_acme_class_delay(CM_ACME_SERVER, work->job.attempt, -1, cm_jitter(0, 1));
+
+	cm_acme_account_say(work->account, psprintf("%s; next attempt, with another key, at %s", words, cm_time_words(cm_after_ms(ms))));
+	cm_job_fail(&work->job, cm_after_ms(ms), words);
+	return CM_FATE_RELEASED;
 }
 
 static CmFate
@@ -178,7 +205,7 @@ find_apply(CmWork *work)
 		return CM_FATE_NEXT;
 	}
 	if (take_algorithms(work, op))
-		return CM_FATE_NEXT;
+		return with_another_key(work, words);
 	/* A refusal without words, from a server that answers without bodies. */
 	if (account->url == NULL && op->reply.code >= 400 && op->reply.code < 429 && op->reply.problem_type[0] == '\0')
 		class = CM_ACME_ORDER;
@@ -385,7 +412,7 @@ register_apply(CmWork *work)
 	if (op->reply.status.code == CM_OK)
 		cm_fail(&op->reply.status, CM_PROTOCOL, "the CA did not say the URL of the account");
 	if (take_algorithms(work, op))
-		return CM_FATE_NEXT;
+		return with_another_key(work, words);
 	if (is(type, "externalAccountRequired") && account->eab_secret_id == 0 && eab_url_of(account) != NULL && account->contact_count > 0)
 	{
 		cm_acme_account_set_step(account->id, "eab");

@@ -71,6 +71,9 @@ order_again(CmWork *work, char *const *identifiers, int count, const char *probl
 
 /* ---- another key ---- */
 
+/* Kept where the CA's own document is too long to be kept: by this row a second refusal is known. */
+#define BAD_KEY "{\"type\": \"urn:ietf:params:acme:error:badPublicKey\"}"
+
 CmFate
 cm_order_other_key(CmWork *work, CmOp *op)
 {
@@ -91,7 +94,7 @@ cm_order_other_key(CmWork *work, CmOp *op)
 	cm_acme_certificate_set_key(order->certificate_id, csr_for(new.key, order->identifiers, order->identifier_count), new.spki, new.sealed);
 	cm_audit("worker", "new-key", "certificate", order->certificate_id, NULL);
 	cm_acme_certificate_message(order->certificate_id, psprintf("the CA does not take the key: %s; ordered again with a new one", words));
-	return order_again(work, order->identifiers, order->identifier_count, problem);
+	return order_again(work, order->identifiers, order->identifier_count, problem != NULL ? problem : BAD_KEY);
 }
 
 /* ---- without some names ---- */

@@ -243,7 +243,7 @@ cm_acme_order_twin(const CmAcmeOrderRow *order)
 bool
 cm_acme_order_key_refused(int64 certificate_id)
 {
-	static CmQuery find = {"SELECT FROM certmgr.acme_order WHERE certificate_id = $1 AND problem->>'type' ILIKE '%:badPublicKey' LIMIT 1", 1, {INT8OID}};
+	static CmQuery find = {"SELECT FROM certmgr.acme_order WHERE certificate_id = $1 AND problem->>'type' ~* '(^|:)badPublicKey$' LIMIT 1", 1, {INT8OID}};
 
 	return cm_query(&find, (Datum[]) {Int64GetDatum(certificate_id)}, NULL).count > 0;
 }
