@@ -232,34 +232,6 @@ cm_acme_limit_failed(const CmAcmeAccountRow *account, const CmAcmeOrderRow *orde
 	}
 }
 
-int64
-cm_acme_retry_after_words(const char *words)
-{
-	const char *at = strstr(words, "retry after ");
-	int			year,
-				month,
-				day,
-				hour,
-				minute,
-				second;
-	struct pg_tm tm = {0};
-	TimestampTz when;
-	int			zone = 0;
-
-	if (at == NULL || sscanf(at, "retry after %4d-%2d-%2d %2d:%2d:%2d UTC", &year, &month, &day, &hour, &minute, &second) != 6 ||
-		year < 2000 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
-		return -1;
-	tm.tm_year = year;
-	tm.tm_mon = month;
-	tm.tm_mday = day;
-	tm.tm_hour = hour;
-	tm.tm_min = minute;
-	tm.tm_sec = second;
-	if (tm2timestamp(&tm, 0, &zone, &when) != 0)
-		return -1;
-	return Max((when - GetCurrentTimestamp()) / USECS_PER_SEC, 0);
-}
-
 void
 cm_acme_limit_learn(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, const CmAcmeReply *reply)
 {
@@ -283,8 +255,6 @@ cm_acme_limit_learn(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order
 		scope = CM_LIMIT_DOMAIN;
 		named = true;
 	}
-	if (seconds < 0)
-		seconds = cm_acme_retry_after_words(detail);
 	/* Not until when: then this order backs off, and others may try. */
 	if (seconds < 0)
 		return;

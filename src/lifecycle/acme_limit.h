@@ -24,8 +24,6 @@ extern void cm_acme_limit_done(const CmAcmeOrderRow *order);
 extern void cm_acme_limit_failed(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order);
 /* The CA said "too many" to newOrder: nothing more of that sort until then. */
 extern void cm_acme_limit_learn(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, const CmAcmeReply *reply);
-/* Seconds that "retry after 2026-08-05 12:34:56 UTC" in a text is away; -1: it does not say so. */
-extern int64 cm_acme_retry_after_words(const char *words);
 /* What an order of these names is counted by. Array and texts palloc'ed. */
 extern CmLimitKey *cm_acme_limit_keys(int64 account_id, char *const *names, int name_count, int *count);
 
