@@ -92,6 +92,9 @@ cm_dns01_issue_value(const char *text, CmDns01IssueValue *out)
 	return true;
 }
 
+/* The end of the year 9999: later ends are none, and not every clock has them. */
+#define TIME_MAX INT64_C(253402300799)
+
 static bool
 read_time(CmDns01Span s, int64_t *out)
 {
@@ -140,7 +143,7 @@ cm_dns01_persist_match(const char *value, const CmDns01Persist *want, int64_t *u
 	}
 	if (!ours || !account || (want->wildcard && !wildcard) || (ends && end <= want->now))
 		return false;
-	*until = ends ? end : 0;
+	*until = !ends ? 0 : end < TIME_MAX ? end : TIME_MAX;
 	return true;
 }
 

@@ -917,6 +917,7 @@ test_persist(void **state)
 		{"ca.example; accounturi=https://ca.example/a/1; persistuntil=1000", false, false, 0},
 		{"ca.example; accounturi=https://ca.example/a/1; persistUntil=-1", false, false, 0},
 		{"ca.example; accounturi=https://ca.example/a/1; persistUntil=99999999999999999999", false, false, 0},
+		{"ca.example; accounturi=https://ca.example/a/1; persistUntil=9223372036854775807", true, false, INT64_C(253402300799)},
 		{"ca.example; accounturi=https://ca.example/a/1; persistUntil=", false, false, 0},
 		{"ca.example; accounturi=https://ca.example/a/12", false, false, 0},
 		{"ca.example; accounturi=https://ca.example/a/", false, false, 0},
