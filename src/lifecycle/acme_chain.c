@@ -83,7 +83,8 @@ cm_acme_chain_choose(CmWork *work, const char *wanted)
 	{
 		CmOp	   *op = work->ops[i];
 
-		if (op->reply.status.code == CM_OK && cm_acme_chain_preferred(cm_reply_body(&op->reply), wanted))
+		if (op->reply.status.code == CM_OK && cm_acme_chain_preferred(cm_reply_body(&op->reply), wanted) &&
+			cm_acme_chain_ours(work->order->certificate_id, cm_reply_body(&op->reply)))
 			return cm_reply_body(&op->reply);
 	}
 	/* None is as wanted, or none could be had: what there is serves. */

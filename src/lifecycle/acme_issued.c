@@ -230,21 +230,39 @@ keep_refused(const CmAcmeOrderRow *order, const CmCertificate *cert, CmSlice cha
 	cm_fail_detail(st, "%s%sIt is in the inventory as certificate %lld.", detail, detail[0] != '\0' ? " " : "", (long long) id);
 }
 
+/* Our certificate first, then what leads from it to a root. */
+static bool
+read_chain(CmSlice body, CmSlice spki, CmBuf *chain, size_t *leaf_len, CmCertificate *leaf, CmStatus *st)
+{
+	CmBuf	   *ders = cm_own_buf(0);
+	int			count;
+
+	return cm_certificates_from_text(body, CHAIN_MAX, ders, &count, st) &&
+		check_one_leaf(cm_slice(ders->data, ders->len), spki, st) &&
+		cm_chain_order(cm_slice(ders->data, ders->len), spki, chain, leaf_len, st) &&
+		cm_certificate_parse(cm_slice(chain->data, *leaf_len), leaf, st);
+}
+
+bool
+cm_acme_chain_ours(int64 certificate_id, CmSlice body)
+{
+	CmStatus	st = CM_STATUS_INIT;
+	CmCertificate leaf;
+	size_t		leaf_len;
+
+	return read_chain(body, cm_acme_certificate_spki(certificate_id), cm_own_buf(0), &leaf_len, &leaf, &st);
+}
+
 bool
 cm_acme_accept(CmAcmeOrderRow *order, const char *ca_config, CmSlice body, CmStatus *st)
 {
-	CmBuf	   *ders = cm_own_buf(0);
 	CmBuf	   *chain = cm_own_buf(0);
 	CmSlice		spki = cm_acme_certificate_spki(order->certificate_id);
 	CmAcmeIssued issued = {{0}};
 	CmCertificate cert;
 	size_t		leaf_len;
-	int			count;
 
-	if (!cm_certificates_from_text(body, CHAIN_MAX, ders, &count, st) ||
-		!check_one_leaf(cm_slice(ders->data, ders->len), spki, st) ||
-		!cm_chain_order(cm_slice(ders->data, ders->len), spki, chain, &leaf_len, st) ||
-		!cm_certificate_parse(cm_slice(chain->data, leaf_len), &cert, st))
+	if (!read_chain(body, spki, chain, &leaf_len, &cert, st))
 		return false;
 	issued.chain = cm_slice(chain->data + leaf_len, chain->len - leaf_len);
 	if (!check(order, spki, &cert, &issued, st))

@@ -155,6 +155,7 @@ struct CmWork
 	int			nops;
 	int			remaining;		/* not answered yet */
 	int			variant;		/* of the job's kind: in which way it asks */
+	const char *step;			/* of an order: whose operations these are */
 	CmSlice		chain;			/* what was downloaded first, while alternates are */
 	char	  **alternates;		/* their URLs, NULL at the end; or NULL */
 	CmPoll		poll;			/* the question for the order that is to be sent next, or is under way */
@@ -206,6 +207,8 @@ extern CmFate cm_work_again(CmWork *work, int64 ms, bool progress);
 /* Back-off: full jitter, or what the server said. Says so in the certificate (0: none) and the job. */
 extern CmFate cm_work_retry(CmWork *work, int64 certificate_id, const char *reason, int64 retry_after_s);
 
+/* Has every attempt failed, for that long? An order may have waited for days before, for a limit, a person or this server. */
+extern bool cm_work_failing(const CmWork *work, int64 ms);
 /* One line of what went wrong: reason and detail. palloc'ed. */
 extern char *cm_status_words(const CmStatus *st);
 /* The same of an ACME answer; for a problem document the CA's words. */
@@ -308,6 +311,9 @@ extern CmFate cm_step_download_apply(CmWork *work);
 
 /* acme_issued.c: checks the CA's answer and stores it. False: not acceptable. */
 extern bool cm_acme_accept(CmAcmeOrderRow *order, const char *ca_config, CmSlice body, CmStatus *st);
+
+/* Does it lead from a certificate for the certificate's key? One that does not is no choice. */
+extern bool cm_acme_chain_ours(int64 certificate_id, CmSlice body);
 
 /* acme_chain.c: the chain that the CA's configuration prefers. */
 extern bool cm_acme_chain_preferred(CmSlice body, const char *wanted);
