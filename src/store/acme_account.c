@@ -252,7 +252,7 @@ cm_acme_account_rolled(const CmAcmeAccountRow *account)
 		1, {INT8OID}};
 	/* A TXT value is made of the account key: what was not shown to the CA yet is made anew. */
 	static CmQuery orders = {
-		"UPDATE certmgr.acme_order SET step = 'authorize' WHERE account_id = $1 AND step IN ('present', 'propagate', 'challenge')",
+		"UPDATE certmgr.acme_order SET step = 'authorize' WHERE account_id = $1 AND step IN ('present', 'confirm', 'propagate', 'challenge')",
 		1, {INT8OID}};
 	Datum		arg = Int64GetDatum(account->id);
 

@@ -12,20 +12,20 @@
 bool
 cm_acme_challenge_put(const CmAcmeChallengeRow *row)
 {
-	/* A row of the same order, identifier and token is this one. */
+	/* A row of the same order, identifier and token is this one; the account's key may be another one by now. */
 	static CmQuery put = {
 		"INSERT INTO certmgr.acme_challenge (order_id, challenge_type, identifier, token, key_authorization, created_at)"
 		" VALUES ($1, $2, $3, $4, $5, pg_catalog.now()) ON CONFLICT DO NOTHING",
 		5, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
 	static CmQuery have = {
-		"SELECT 1 FROM certmgr.acme_challenge WHERE order_id = $1 AND identifier = $2 AND token = $3",
-		3, {INT8OID, TEXTOID, TEXTOID}};
+		"UPDATE certmgr.acme_challenge SET key_authorization = $4 WHERE order_id = $1 AND identifier = $2 AND token = $3",
+		4, {INT8OID, TEXTOID, TEXTOID, TEXTOID}};
 
 	if (cm_query(&put,
 				 (Datum[]) {Int64GetDatum(row->order_id), cm_datum_text(row->type), cm_datum_text(row->identifier), cm_datum_text(row->token), cm_datum_text(row->key_authorization)},
 				 NULL).count > 0)
 		return true;
-	return cm_query(&have, (Datum[]) {Int64GetDatum(row->order_id), cm_datum_text(row->identifier), cm_datum_text(row->token)}, NULL).count > 0;
+	return cm_query(&have, (Datum[]) {Int64GetDatum(row->order_id), cm_datum_text(row->identifier), cm_datum_text(row->token), cm_datum_text(row->key_authorization)}, NULL).count > 0;
 }
 
 void
