@@ -103,7 +103,8 @@ cm_dns_record_set_provider(const CmDnsRecordRow *record, int64 provider_id)
 		"INSERT INTO certmgr.dns_record AS n (dns_provider_id, order_id, challenge_name, name, hops, value, domain, key_authorization, state, created_at, changed_at)"
 		" SELECT $2, r.order_id, r.challenge_name, r.name, r.hops, r.value, r.domain, r.key_authorization, 'planned', pg_catalog.now(), pg_catalog.now() FROM certmgr.dns_record r WHERE r.id = $1"
 		" ON CONFLICT (order_id, challenge_name, value, dns_provider_id) DO UPDATE SET state = 'planned', name = EXCLUDED.name, hops = EXCLUDED.hops,"
-		" followed = false, zone = NULL, zone_id = NULL, last_error = NULL, changed_at = EXCLUDED.changed_at",
+		" followed = false, zone = CASE WHEN n.name = EXCLUDED.name THEN n.zone END, zone_id = CASE WHEN n.name = EXCLUDED.name THEN n.zone_id END,"
+		" last_error = NULL, changed_at = EXCLUDED.changed_at",
 		2, {INT8OID, INT8OID}};
 	static CmQuery leave = {
 		"UPDATE certmgr.dns_record SET state = CASE WHEN sent THEN 'removing' ELSE 'removed' END, changed_at = pg_catalog.now() WHERE id = $1",
@@ -177,9 +178,9 @@ cm_dns_record_set_error(int64 id, const char *error)
 bool
 cm_dns_record_release(const CmDnsRecordRow *record)
 {
-	/* One that is being removed itself holds nothing in the zone. */
+	/* One that is being removed itself holds nothing in the zone; where no zone is known nothing can be removed. */
 	static CmQuery release = {
-		"UPDATE certmgr.dns_record r SET changed_at = pg_catalog.now(), state = CASE WHEN NOT r.sent OR EXISTS (SELECT FROM certmgr.dns_record o"
+		"UPDATE certmgr.dns_record r SET changed_at = pg_catalog.now(), state = CASE WHEN NOT r.sent OR r.zone IS NULL OR EXISTS (SELECT FROM certmgr.dns_record o"
 		" WHERE o.state IN ('planned', 'present', 'visible') AND o.dns_provider_id = r.dns_provider_id AND o.name = r.name AND o.value = r.value AND o.id <> r.id)"
 		" THEN 'removed' ELSE 'removing' END WHERE r.id = $1 RETURNING r.state = 'removing'",
 		1, {INT8OID}};
