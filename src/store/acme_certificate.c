@@ -225,7 +225,8 @@ cm_renewal_again(int64 id, TimestampTz at, const char *message)
 bool
 cm_acme_certificate_wanting(int64 id)
 {
-	static CmQuery look = {"SELECT FROM certmgr.certificate WHERE id = $1 AND state IN ('pending', 'failed') AND subscriber_id IS NOT NULL", 1, {INT8OID}};
+	static CmQuery look = {"SELECT FROM certmgr.certificate WHERE id = $1 AND state IN ('pending', 'failed')"
+		" AND subscriber_id IN (SELECT s.id FROM certmgr.subscriber s WHERE s.state <> 'disabled')", 1, {INT8OID}};
 
 	return cm_query(&look, (Datum[]) {Int64GetDatum(id)}, NULL).count > 0;
 }
