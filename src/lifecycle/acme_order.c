@@ -96,7 +96,8 @@ cm_acme_order_prepare(CmWork *work)
 	}
 	/* While the account's key changes nothing may be signed with either. */
 	if (work->account->rollover != NULL && (strcmp(work->account->rollover, "draining") == 0 || strcmp(work->account->rollover, "sent") == 0))
-		return cm_work_again(work, ROLLOVER_MS, false);
+		return cm_work_again(work, ROLLOVER_MS, true);
+	work->step = step->name;
 	return step->prepare(work);
 }
 
@@ -107,6 +108,9 @@ cm_acme_order_apply(CmWork *work)
 
 	if (step == NULL)
 		return CM_FATE_RELEASED;
+	/* It began anew at another account meanwhile: what the former one is answered is nothing to it. */
+	if (strcmp(step->name, work->step) != 0 || work->client->account_id != work->order->account_id)
+		return CM_FATE_NEXT;
 	/* The client is still referenced from the prepare; the account row may have changed. */
 	work->account = cm_acme_clients_account(work->clients, work->order->account_id);
 	return step->apply(work);
@@ -138,7 +142,8 @@ cm_order_poll(CmWork *work, const char *step, int64 retry_after_s)
 			return cm_order_failed(work, "the CA did not get on with the order for too long", NULL, true);
 		cm_acme_order_count_poll(work->order);
 	}
-	cm_pace_plan(work, strcmp(step, "issue") == 0 ? CM_WAIT_ISSUED : CM_WAIT_READY, work->order->polls, retry_after_s);
+	/* One that was finalized in vain, more than once, is in no hurry. */
+	cm_pace_plan(work, strcmp(step, "issue") == 0 ? CM_WAIT_ISSUED : CM_WAIT_READY, Max(work->order->polls, work->order->finalizes - 2), retry_after_s);
 	/* What has taken hours is not asked for every few seconds. */
 	work->poll.delay_ms = Max(work->poll.delay_ms, Min(age_ms / 16, POLL_MAX_MS));
 	if (work->poll.delay_ms > HOLD_MAX_MS)
@@ -198,7 +203,8 @@ cm_order_by_status(CmWork *work, const CmAcmeOrder *said, int64 retry_after_s)
 		/* The reason is in the authorizations: "await" reads them. */
 		return cm_order_step(work, "await", "invalid");
 	}
-	return cm_order_poll(work, "await", retry_after_s);
+	/* From being signed there is no way back: a CA that says so by turns would be asked as if each time were the first. */
+	return cm_order_poll(work, strcmp(work->order->step, "issue") == 0 ? "issue" : "await", retry_after_s);
 }
 
 /* A renewal or first issue is over. The old certificate of a renewal is tried again. */
@@ -330,7 +336,7 @@ cm_order_refused(CmWork *work, CmOp *op)
 			return cm_work_retry(work, order->certificate_id, words, 300);
 		}
 	}
-	if (GetCurrentTimestamp() - order->created_at > longest_ms(work, class) * 1000)
+	if (cm_work_failing(work, longest_ms(work, class)))
 		return cm_order_failed(work, words, cm_reply_problem(&op->reply), false);
 	return cm_work_retry(work, order->certificate_id, words, op->reply.retry_after);
 }

@@ -13,6 +13,7 @@
 #include "store/dns_zone.h"
 #include "utils/timestamp.h"
 
+#define DAY_MS (INT64CONST(86400) * 1000)
 /* Secondaries that need longer than this are broken (BIND's NOTIFY takes seconds). */
 #define PROPAGATION_MAX_US (INT64CONST(600) * USECS_PER_SEC)
 /* A person who makes a record has a week: longer no CA keeps an order. */
@@ -42,7 +43,7 @@ plan_later(CmWork *work, const CmStatus *st)
 	char	   *words = cm_status_words(st);
 
 	cm_challenge_withdraw(work->order->id);
-	if (GetCurrentTimestamp() - work->order->created_at > INT64CONST(86400) * USECS_PER_SEC)
+	if (GetCurrentTimestamp() - work->order->step_since > DAY_MS * 1000)
 		return cm_order_failed(work, words, NULL, false);
 	cm_acme_certificate_message(work->order->certificate_id, psprintf("waits: %s", words));
 	return cm_work_again(work, (int64) cm_jitter(PLAN_AGAIN_MS, 2 * PLAN_AGAIN_MS), true);
@@ -94,6 +95,23 @@ cm_step_authorize_prepare(CmWork *work)
 	return pending == 0 ? cm_order_step(work, "await", NULL) : plan(work, authorizations, count);
 }
 
+/* Of this order, or of a name above one of its names: some CAs prove those instead. */
+static bool
+is_ordered(const CmAcmeOrderRow *order, const char *name)
+{
+	size_t		len = strlen(name);
+
+	for (int i = 0; i < order->identifier_count; i++)
+	{
+		const char *ours = order->identifiers[i];
+		size_t		more = strlen(ours) - Min(strlen(ours), len);
+
+		if (strcmp(ours + more, name) == 0 && (more == 0 || ours[more - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
 /* Stores one answer. *failure: what is wrong with the order, when something is. */
 static void
 take_authorization(CmOp *op, const char *type, char **failure, CmLeftOut *refused)
@@ -112,6 +130,8 @@ take_authorization(CmOp *op, const char *type, char **failure, CmLeftOut *refuse
 	if (!is(said.status, "pending"))
 		words = psprintf("the CA says that the authorization of %s is \"%s\"%s%s", said.identifier, said.status,
 							said.error != NULL && said.error->detail != NULL ? ": " : "", said.error != NULL && said.error->detail != NULL ? said.error->detail : "");
+	else if (!is_ordered(op->work->order, said.identifier))
+		words = psprintf("the CA wants a proof for %s, which was not ordered", said.identifier);
 	else if (said.challenge_url == NULL)
 		words = psprintf("the CA offers no %s challenge for %s", type, said.identifier);
 	if (words == NULL)
@@ -147,13 +167,13 @@ cm_step_authorize_apply(CmWork *work)
 
 /* ---- TXT records ---- */
 
-/* A DNS provider that fails costs nothing at the CA: it is asked again until the order is a day old. */
+/* A DNS provider that fails costs nothing at the CA: it is asked again for a day. */
 static CmFate
 dns_trouble(CmWork *work, const CmStatus *st, int64 retry_after_s)
 {
 	char	   *words = cm_status_words(st);
 
-	if (GetCurrentTimestamp() - work->order->created_at > INT64CONST(86400) * USECS_PER_SEC)
+	if (cm_work_failing(work, DAY_MS))
 		return cm_order_failed(work, words, NULL, false);
 	return cm_work_retry(work, work->order->certificate_id, words, retry_after_s);
 }

@@ -61,7 +61,7 @@ take_chain(CmWork *work, CmSlice body)
 		char	   *words = psprintf("the CA's certificate was not accepted: %s", cm_status_words(&st));
 
 		/* What is not readable may have been cut short on its way, but not every time; what breaks the policy stays as it is. */
-		if (st.code == CM_POLICY || st.code == CM_MISMATCH || work->job.attempt >= UNREADABLE_MAX || GetCurrentTimestamp() - order->created_at > INT64CONST(86400) * USECS_PER_SEC)
+		if (st.code == CM_POLICY || st.code == CM_MISMATCH || work->job.attempt >= UNREADABLE_MAX)
 			return cm_order_failed(work, words, NULL, false);
 		return cm_work_retry(work, order->certificate_id, words, -1);
 	}

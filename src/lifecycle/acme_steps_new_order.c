@@ -263,7 +263,7 @@ cm_step_new_order_prepare(CmWork *work)
 	if (!cm_acme_limit_charge(work->account, order, &until, &words))
 	{
 		cm_acme_certificate_message(order->certificate_id, words);
-		return cm_work_again(work, Max((until - GetCurrentTimestamp()) / 1000, 0) + 1, false);
+		return cm_work_again(work, Max((until - GetCurrentTimestamp()) / 1000, 0) + 1, true);
 	}
 	/* Said once: not before it is sent. */
 	wish.replaces = replaces(order);

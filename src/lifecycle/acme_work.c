@@ -459,6 +459,12 @@ cm_work_retry(CmWork *work, int64 certificate_id, const char *reason, int64 retr
 }
 
 bool
+cm_work_failing(const CmWork *work, int64 ms)
+{
+	return work->job.attempt > 0 && work->job.failing_since != 0 && GetCurrentTimestamp() - work->job.failing_since > ms * 1000;
+}
+
+bool
 cm_work_load_account(CmWork *work, int64 account_id)
 {
 	CmStatus	st = CM_STATUS_INIT;

@@ -51,12 +51,13 @@ to_jobs(const CmRows *rows, int *count)
 		jobs[i].lease_epoch = cm_rows_int64(rows, i, 5);
 		jobs[i].lane = cm_rows_int64(rows, i, 6);
 		jobs[i].holder = cm_rows_int64(rows, i, 7);
+		jobs[i].failing_since = cm_rows_time(rows, i, 8, 0);
 	}
 	*count = rows->count;
 	return jobs;
 }
 
-#define JOB_COLUMNS "j.id, j.kind, j.target_id, j.due_at, j.attempt, j.lease_epoch, j.lane, j.holder"
+#define JOB_COLUMNS "j.id, j.kind, j.target_id, j.due_at, j.attempt, j.lease_epoch, j.lane, j.holder, j.failing_since"
 #define JOB_DUE " FROM certmgr_private.job j WHERE j.due_at <= $1 AND (j.lease_until IS NULL OR j.lease_until <= $1)"
 
 CmJobRow *
@@ -77,7 +78,7 @@ cm_job_claim(TimestampTz now, TimestampTz lease_until, const int64 *ids, int id_
 	static CmQuery claim = {
 		"UPDATE certmgr_private.job u SET lease_epoch = u.lease_epoch + 1, lease_until = $2, due_at = $2"
 		" FROM (SELECT j.id, j.due_at" JOB_DUE " AND j.id = ANY ($3) FOR UPDATE SKIP LOCKED) d"
-		" WHERE u.id = d.id RETURNING u.id, u.kind, u.target_id, d.due_at, u.attempt, u.lease_epoch, u.lane, u.holder",
+		" WHERE u.id = d.id RETURNING u.id, u.kind, u.target_id, d.due_at, u.attempt, u.lease_epoch, u.lane, u.holder, u.failing_since",
 		3, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID}};
 	CmRows		rows = cm_query(&claim,
 								(Datum[]) {TimestampTzGetDatum(now), TimestampTzGetDatum(lease_until), cm_datum_int8_array(ids, id_count)}, NULL);
@@ -117,7 +118,7 @@ cm_job_finish(const CmJobRow *job)
 {
 	/* Made due meanwhile: somebody wants it to run once more. */
 	static CmQuery again = {
-		"UPDATE certmgr_private.job SET lease_until = NULL, attempt = 0, last_error = NULL, last_error_at = NULL"
+		"UPDATE certmgr_private.job SET lease_until = NULL, attempt = 0, last_error = NULL, last_error_at = NULL, failing_since = NULL"
 		" WHERE id = $1 AND lease_epoch = $2 AND due_at < lease_until",
 		2, {INT8OID, INT8OID}};
 	static CmQuery finish = {"DELETE FROM certmgr_private.job WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL", 2, {INT8OID, INT8OID}};
@@ -132,7 +133,7 @@ cm_job_again(const CmJobRow *job, TimestampTz due_at, bool progress)
 	static CmQuery again = {
 		"UPDATE certmgr_private.job SET due_at = CASE WHEN due_at < lease_until THEN LEAST(due_at, $3) ELSE $3 END, lease_until = NULL,"
 		" attempt = CASE WHEN $4 THEN 0 ELSE attempt END, last_error = CASE WHEN $4 THEN NULL ELSE last_error END,"
-		" last_error_at = CASE WHEN $4 THEN NULL ELSE last_error_at END"
+		" last_error_at = CASE WHEN $4 THEN NULL ELSE last_error_at END, failing_since = CASE WHEN $4 THEN NULL ELSE failing_since END"
 		" WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
 		4, {INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID}};
 
@@ -144,11 +145,13 @@ cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason)
 {
 	static CmQuery fail = {
 		"UPDATE certmgr_private.job SET due_at = CASE WHEN due_at < lease_until THEN LEAST(due_at, $3) ELSE $3 END, lease_until = NULL,"
-		" attempt = attempt + 1, last_error = $4, last_error_at = pg_catalog.clock_timestamp()"
+		" attempt = $5 + 1, last_error = $4, last_error_at = pg_catalog.clock_timestamp(),"
+		" failing_since = COALESCE(CASE WHEN $5 > 0 THEN failing_since END, pg_catalog.clock_timestamp())"
 		" WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
-		4, {INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID}};
+		5, {INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID, INT4OID}};
 
-	return cm_query(&fail, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at), cm_datum_text(reason)}, NULL).count > 0;
+	/* By the caller's count: what it achieved since the claim began a new one. */
+	return cm_query(&fail, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at), cm_datum_text(reason), Int32GetDatum(job->attempt)}, NULL).count > 0;
 }
 
 bool

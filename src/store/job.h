@@ -18,6 +18,7 @@ typedef struct CmJobRow
 	int64		holder;			/* subscriber, 0: none */
 	TimestampTz due_at;			/* as claimed */
 	int			attempt;
+	TimestampTz failing_since;	/* the first of those attempts; 0: none failed */
 	int64		lease_epoch;
 } CmJobRow;
 
@@ -30,7 +31,7 @@ extern void cm_job_park(int64 id, TimestampTz until);
 /*
  * Outcomes; all carry the lease: false when it was lost, then the caller's
  * result must not be written. finish: the job is gone. again: due later (attempt
- * is kept, or reset to 0 when progress). fail: attempt + 1, reason kept. A job that was made due earlier meanwhile keeps
+ * is kept, or reset to 0 when progress). fail: one attempt more than the job has, reason kept. A job that was made due earlier meanwhile keeps
  * the earlier time.
  */
 extern bool cm_job_finish(const CmJobRow *job);
