@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 
 use AcmedTest;
 use CertmgrTest;
+use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -26,7 +27,7 @@ my $config = CertmgrTest::rfc2136_config($dns);
 sql("SELECT certmgr.create_dns_provider('bind', 'rfc2136', '$config', '$dns->{TSIG_SECRET}')");
 my %directory = map { $_->{name} => $_->{directory} } @{ CertmgrTest::control($run->{acmed}, '/table') };
 my $anchors = CertmgrTest::slurp($run->{acmed}{ACME_TLS_CA});
-for my $name (qw(x01 x02 x03 x04 x05 x06 x07))
+for my $name (qw(x01 x02 x03 x04 x05 x06 x07 x08))
 {
 	sql("SELECT certmgr.create_acme_ca('$name', '$directory{$name}', terms_of_service_agreed => true, trust_anchors => '$anchors', dns_provider => 'bind')");
 	until_sql("SELECT state FROM certmgr.ca WHERE name = '$name'", 'active', "$name: the account is registered");
@@ -78,5 +79,71 @@ due('acme_fallback', $twice);
 until_sql($families . $twice, 'x04:pending x03:issued', 'their order changes: the other one is, not the same one again');
 sql("SELECT certmgr.cancel(certificate_id) FROM certmgr.fallback_certificate f JOIN certmgr.certificate c ON c.id = f.certificate_id WHERE f.first_id = $twice AND c.state = 'pending'");
 
+# Nobody orders for a subscriber that was disabled meanwhile.
+my $idle = order('idle', 'x04', ", auto_renew => false); SELECT certmgr.set_fallback('idle', '{x03}'");
+sql(q{SELECT certmgr.alter_subscriber('idle', state => 'disabled')});
+due('acme_fallback', $idle);
+until_sql("SELECT count(*) FROM certmgr_private.job WHERE kind = 'acme_fallback' AND target_id = $idle", '0', 'a subscriber is disabled while its certificate is on order: the job of others is over');
+is(sql("SELECT count(*) FROM certmgr.fallback_certificate WHERE first_id = $idle"), '0', 'and they are not asked');
+
+# ---- a CA that does not know whether an order is pending or processing ----
+my $waver = order('waver', 'x05');
+until_sql("SELECT o.polls >= 6 FROM certmgr.acme_order o WHERE o.certificate_id = $waver", 't', 'is asked less and less often');
+sql("SELECT certmgr.cancel($waver)");
+
+# ---- a day of failures is over when the CA has failed for a day, not when the order is a day old ----
+my $aged = sql("SELECT o.id FROM certmgr.acme_order o JOIN certmgr.certificate c ON c.id = o.certificate_id WHERE c.id = $idle");
+# It was told of the last order when it may come again.
+sub try_now { my ($order) = @_; sql("DELETE FROM certmgr.acme_limit_state"); due('acme_order', $order); return; }
+try_now($aged);
+until_sql("SELECT attempt > 0 FROM certmgr_private.job WHERE kind = 'acme_order' AND target_id = $aged", 't', 'a CA that is overloaded');
+sql("UPDATE certmgr.acme_order SET created_at = created_at - interval '3 days' WHERE id = $aged");
+my $tried = sql("SELECT attempt FROM certmgr_private.job WHERE kind = 'acme_order' AND target_id = $aged");
+try_now($aged);
+until_sql("SELECT attempt > $tried FROM certmgr_private.job WHERE kind = 'acme_order' AND target_id = $aged", 't', 'is asked again');
+is(sql("SELECT state FROM certmgr.certificate WHERE id = $idle"), 'pending', 'for an order that had waited for days before');
+sql("UPDATE certmgr_private.job SET failing_since = failing_since - interval '25 hours' WHERE kind = 'acme_order' AND target_id = $aged");
+try_now($aged);
+becomes($idle, 'failed', 'and it is given up when it has failed for a day');
+
+# ---- an account in the place of another one, while the CA has not answered newOrder yet ----
+$run->hold(['newOrder', 'after']);
+my $there = order('there', 'x06');
+ok(CertmgrTest::wait_until(sub { grep { $_->[0] eq 'x06' } @{ CertmgrTest::control($run->{acmed}, '/held')->{points} } }, 30, 'newOrder is held'), 'an order is on its way');
+sql(q{SELECT certmgr.create_acme_account('x06')});
+CertmgrTest::control($run->{acmed}, '/kill', { on => JSON::PP::false });
+CertmgrTest::control($run->{acmed}, '/release', { deliver => JSON::PP::true });
+becomes($there, 'issued', 'it goes on at the other account');
+is(sql("SELECT count(*) FROM certmgr.acme_exchange e JOIN certmgr.acme_order o ON o.id = e.order_id WHERE o.certificate_id = $there AND e.problem IS NOT NULL"), '0', 'from its start');
+
+# ---- another key of the account, while challenges are to be answered ----
+my $text = order('text', 'x08');
+until_sql("SELECT j.attempt > 0 FROM certmgr_private.job j JOIN certmgr.acme_order o ON j.kind = 'acme_order' AND j.target_id = o.id WHERE o.certificate_id = $text AND o.step = 'challenge'", 't', 'a TXT record is made');
+sql(q{SELECT certmgr.set_challenge_type('x08', 'http-01')});
+my $page = order('page', 'x08');
+until_sql("SELECT j.attempt > 0 FROM certmgr_private.job j JOIN certmgr.acme_order o ON j.kind = 'acme_order' AND j.target_id = o.id WHERE o.certificate_id = $page AND o.step = 'challenge'", 't', 'an answer by HTTP is made');
+my $answer = sql("SELECT h.key_authorization FROM certmgr.acme_challenge h JOIN certmgr.acme_order o ON o.id = h.order_id WHERE o.certificate_id = $page");
+# Route 53 has the record, and not yet at all its servers: nobody else waits there.
+sql("UPDATE certmgr.acme_order SET step = 'confirm' WHERE certificate_id = $text");
+sql(q{SELECT certmgr.rollover_acme_account_key('x08')});
+until_sql(q{SELECT rollover FROM certmgr.acme_account t JOIN certmgr.ca a ON a.id = t.ca_id WHERE a.name = 'x08' AND t.active}, 'done', 'the account has another key');
+until_sql("SELECT count(*) FROM certmgr.dns_record r JOIN certmgr.acme_order o ON o.id = r.order_id WHERE o.certificate_id = $text", '2', 'so the TXT record is made once more');
+until_sql("SELECT count(*) FROM certmgr.acme_challenge h JOIN certmgr.acme_order o ON o.id = h.order_id WHERE o.certificate_id = $page AND h.key_authorization <> '$answer'", '1', 'and the answer by HTTP');
+
+# ---- a DNS provider that is replaced, comes back, and does not know its zone any more ----
+my $dead = $config =~ s/"server":\s*"[^"]*"/"server": "127.0.0.1:1", "zone": "example.test"/r;
+sql("SELECT certmgr.create_dns_provider('dead', 'rfc2136', '$dead', '$dns->{TSIG_SECRET}'); SELECT certmgr.create_dns_provider('dead too', 'rfc2136', '$dead', '$dns->{TSIG_SECRET}')");
+sql(q{SELECT certmgr.set_dns_zone('x02.example.test', 'dead')});
+my $homeless = order('homeless', 'x02');
+my $records = "SELECT string_agg(p.name || ' ' || r.state || ' ' || r.sent || ' ' || (r.zone IS NOT NULL), ', ' ORDER BY p.name) FROM certmgr.dns_record r JOIN certmgr.dns_provider p ON p.id = r.dns_provider_id JOIN certmgr.acme_order o ON o.id = r.order_id WHERE o.certificate_id = $homeless";
+until_sql($records, 'dead planned true true', 'a record may be at a provider');
+sql(q{SELECT certmgr.set_dns_zone('x02.example.test', 'dead too')});
+until_sql($records, 'dead removing true true, dead too planned true true', 'another one has its zone now');
+sql(qq{BEGIN; SELECT certmgr.set_dns_zone('x02.example.test', 'dead'); SELECT certmgr.alter_dns_provider('dead', '{"server": "127.0.0.1:1", "key_name": "x", "resolvers": ["127.0.0.1:1"]}', '$dns->{TSIG_SECRET}'); COMMIT});
+until_sql($records, 'dead planned true true, dead too removing true true', 'it comes back');
+sql("SELECT certmgr.cancel($homeless)");
+until_sql("SELECT count(*) FROM certmgr_private.job j JOIN certmgr.acme_order o ON j.kind = 'acme_cleanup' AND j.target_id = o.id WHERE o.certificate_id = $homeless AND j.attempt > 0", '1', 'the record is to be removed, wherever it is');
+
+unlike(CertmgrTest::slurp($node->logfile), qr/terminated by signal|PANIC|TRAP:/, 'no process died');
 $node->stop;
 done_testing();

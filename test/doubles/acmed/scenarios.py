@@ -242,6 +242,11 @@ BAD_KEY = ("badPublicKey", "The key is on a list of keys that are known to other
 add("o21", "finalize: the key is refused, once", faults=[{"on": "finalize", "do": "answer", "problem": BAD_KEY}], extra=1, orders=1)
 add("o22", "finalize: any key is refused", faults=[{"on": "finalize", "times": LATER, "do": "answer", "problem": BAD_KEY}], extra=1, outcome="failed",
     message="does not take keys of this kind, EC-P256: the CA said: badPublicKey", most={"newOrder": 2, "finalize": 2})
+# So long a document is not kept, and a type without a prefix is none by the book.
+add("o23", "finalize: any key is refused, in an endless document", faults=[{"on": "finalize", "times": LATER, "do": "answer", "problem": BAD_KEY, "more": {"padding": "x" * 9000}}],
+    extra=1, outcome="failed", message="does not take keys of this kind, EC-P256: the CA said: badPublicKey", most={"newOrder": 2, "finalize": 2})
+add("o24", "days after it was made an order meets its first trouble", faults=[{"on": "newOrder", "times": 4, "do": "answer", "status": 503, "problem": ("serverInternal", "busy"),
+                                                                            "headers": header("Retry-After", "5")}], age="3 days", message="busy")
 # For subscribers that want the rest: 102_acme_wishes.pl.
 add("w01", "newOrder refuses two of four names once", by="102_acme_wishes.pl", faults=[
     {"on": "newOrder", "do": "answer", "status": 403, "problem": ("rejectedIdentifier", "Error creating new order"), "more": {"subproblems": [
@@ -302,6 +307,8 @@ add("x03", "nothing is wrong here, either", by="103_acme_astray.pl")
 add("x04", "newOrder is answered with 503 for ever", by="103_acme_astray.pl", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 503, "problem": ("serverInternal", "busy"),
                                                                                      "headers": header("Retry-After", "3600")}])
 add("x05", "pending and processing by turns", by="103_acme_astray.pl", faults=[edit(change(wavering), on="order", times=LATER)])
+add("x08", "challenges are answered with 503 for ever", by="103_acme_astray.pl", faults=[{"on": "challenge", "times": LATER, "do": "answer", "status": 503, "problem": ("serverInternal", "busy"),
+                                                                                       "headers": header("Retry-After", "3600")}])
 add("x06", "held where the test wants it", by="103_acme_astray.pl")
 
 # ---- authorizations ----
@@ -355,6 +362,8 @@ def deactivate(ca, response):
         response.set({**response.value(), "status": "invalid"})
 
 
+add("a15", "an authorization for a name that nobody ordered", faults=[edit(change(lambda ca, v: v["identifier"].update(value="bank.example.test")), on="authz", times=LATER)], outcome="failed",
+    message="bank.example.test, which was not ordered", orders=1, most={"challenge": 0, "newOrder": 4}, extra=2, wobble=1, delay=(4000, 86401), check=["SELECT count(*) = 0 FROM certmgr.dns_record WHERE name LIKE '%bank%'"])
 add("a08", "authorization deactivated after it was valid", faults=[edit(deactivate, on="order")], extra=5, orders=2)
 add("a09", "Vault: the problem's type counts, not status 500", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 500,
                                                                       "problem": ("rejectedIdentifier", "not allowed by this role")}], outcome="failed",
@@ -417,6 +426,14 @@ def two_leaves(ca, cert, chain):
 add("c05", "two leaves: the right one is taken; two for our key are refused", certs=[["a.{s}.example.test"], ["b.{s}.example.test"]], outcome={"issued": 1, "failed": 1}, issued=2,
     bundle=two_leaves, chain=1, says=["two certificates for our key"])
 add("c06", "alternates that go round in circles, none of them the wanted one", ca="preferred_chain => 'no such root'", knobs={"alternates": 3}, chain=1, extra=5, least={"cert": 4}, most={"cert": 4})
+
+
+def broken_alternate(ca, cert, chain):
+    """The chain that is wanted goes with somebody else's certificate."""
+    return certs.to_pem(foreign_key(ca, cert.order, None)) + chain[1] if chain[1] == ca.app.pki.cross.pem() else chain[0] + chain[1]
+
+
+add("c12", "the alternate that is wanted is for another key", ca="preferred_chain => 'acmed other root'", knobs={"alternates": 1}, bundle=broken_alternate, chain=1, extra=1, most={"cert": 2})
 add("c07", "CRLF, and text before the certificates", chain=1,
     bundle=lambda ca, cert, chain: b"Subject: whatever\r\nIssuer: whoever\r\n\r\n" + b"\r\n".join((chain[0] + b"\n# next\n" + chain[1]).split(b"\n")))
 add("c08", "notBefore lies in the future", make=lambda ca, order, key: ca.app.pki.intermediate.issue(key, order.names, start=certs.now() + certs.datetime.timedelta(minutes=50)))
@@ -452,6 +469,19 @@ def deactivate_account(ca, response):
 
 add("k01", "the CA does not know the account any more, in the middle of an order", faults=[edit(lose_account, on="newOrder")], extra=7, accounts=1, told={"accountDoesNotExist": (2, 4)})
 add("k02", "the account was deactivated", faults=[edit(deactivate_account, on="newOrder")], outcome="needs_human", message="deactivated", extra=-3, told={"unauthorized": (1, 1)})
+ONE_OF = {"on": "newAccount", "times": LATER, "do": "answer"}
+NO_ALGORITHM = ("badSignatureAlgorithm", "JWS signature header contains unsupported algorithm")
+add("k10", "no signature is right, least of all those that are listed", faults=[{**ONE_OF, "problem": NO_ALGORITHM, "more": {"algorithms": ["ES384", "ES256"]}}],
+    outcome="waiting", message="badSignatureAlgorithm", most={"newAccount": 3}, extra=-6, wobble=3)
+
+
+def turn(ca):
+    ca.turns = getattr(ca, "turns", 0) + 1
+    return ca.turns % 2
+
+
+add("k11", "each signature should have been another one", faults=[{**ONE_OF, "when": turn, "problem": NO_ALGORITHM, "more": {"algorithms": ["ES384"]}}, {**ONE_OF, "problem": NO_ALGORITHM, "more": {"algorithms": ["ES256"]}}],
+    outcome="waiting", message="badSignatureAlgorithm", most={"newAccount": 3}, extra=-6, wobble=3)
 ROLLOVER = "SELECT certmgr.rollover_acme_account_key('{ca}')"
 AGAIN = ("SELECT certmgr.create_subscriber('{ca} again', '{ca}', auto_renew => false, sans => '{again.{ca}.example.test}'); SELECT certmgr.issue('{ca} again')", RENEWED)
 
@@ -585,6 +615,8 @@ add("m06", "the TLS certificate has expired", origin="expired", outcome="waiting
 add("l01", "429 for the set of names, the time in words", faults=[{"on": "newOrder", "do": "answer", "status": 429, "problem": (
     "rateLimited", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after {soon}: see https://ca.example/limits")}],
     delay=(7000, 7300), message="retry after")
+add("l05", "429, until a day that is far away and written as nobody should", faults=[{"on": "newOrder", "do": "answer", "status": 429, "problem": ("rateLimited", "too many orders, retry after 2099-1-1 0:0:0 UTC: see https://ca.example/limits")}],
+    delay=(0, 86401), message="retry after")
 add("l02", "50 certificates a week of a registered domain, sixty subdomains", certs=[["h%02d.{s}.example.test" % i] for i in range(60)], knobs={"domain_limit": 50},
     setup="SELECT certmgr.set_acme_limit('{ca}', 'domain_certificates', 50, '7 days')", outcome={"issued": 50, "pending": 10}, orders=50, most={"newOrder": 50},
     message="rate limit of certificates of domain example.test until", extra=-70, wobble=60)
