@@ -29,6 +29,16 @@ ask_order(CmWork *work, const char *message)
 	return CM_FATE_IO;
 }
 
+/* Attempts after which a CA is believed that it does not know an order that it may have signed. */
+#define LOST_AFTER 3
+
+/* An edge server, or a copy that is behind, knows nothing for a moment: another order would be another certificate. */
+static bool
+is_lost(const CmWork *work, const CmOp *op)
+{
+	return op->reply.code == 404 && (strcmp(work->order->step, "await") == 0 || work->job.attempt >= LOST_AFTER);
+}
+
 /* The answer to a question for the order, or to finalize. */
 static CmFate
 take_order(CmWork *work)
@@ -39,7 +49,7 @@ take_order(CmWork *work)
 
 	if (op->reply.status.code != CM_OK)
 	{
-		if (op->reply.code == 404)
+		if (is_lost(work, op))
 			return cm_order_gone(work);
 		return cm_order_refused(work, op);
 	}

@@ -212,6 +212,7 @@ cm_cancel(int64 certificate_id, const char *actor)
 				 strcmp(row->state, "issued") == 0 ? errhint("SELECT certmgr.revoke(%lld);", (long long) row->id) : 0));
 
 	cancel_locked(row, actor);
+	cm_certificate_row_renew_later(row->id);
 }
 
 void

@@ -105,6 +105,24 @@ cm_certificate_row_cancel(int64 id, const char *status_message)
 	(void) cm_query(&query, args, NULL);
 }
 
+void
+cm_certificate_row_renew_later(int64 id)
+{
+	/* When it would have been due, and not within a day: whoever cancels does not want it in this moment. Renewals are younger: an index finds them. */
+	static CmQuery query = {
+		"UPDATE certmgr.certificate o SET renew_at = GREATEST(o.not_after - COALESCE(s.renew_before, (o.not_after - o.not_before) / 3),"
+		" pg_catalog.clock_timestamp() + LEAST(interval '1 day', (o.not_after - pg_catalog.clock_timestamp()) / 2))"
+		" FROM certmgr.certificate n JOIN certmgr.subscriber s ON s.id = n.subscriber_id"
+		" WHERE n.id = $1 AND o.id = n.renewed_from AND o.subscriber_id = s.id AND o.state = 'issued' AND o.renew_at IS NULL"
+		" AND o.not_after > pg_catalog.clock_timestamp() AND o.metadata->>'late' IS NULL AND s.auto_renew AND s.state = 'active'"
+		" AND NOT EXISTS (SELECT FROM certmgr.certificate x WHERE x.subscriber_id = o.subscriber_id AND x.id > o.id AND x.renewed_from = o.id AND x.state IN ('pending', 'issued'))",
+		1, {INT8OID}
+	};
+	Datum		args[1] = {Int64GetDatum(id)};
+
+	(void) cm_query(&query, args, NULL);
+}
+
 int64
 cm_certificate_row_disable_ca(int64 id, const char *status_message)
 {

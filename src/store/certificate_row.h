@@ -51,6 +51,8 @@ extern CmCertificateRow *cm_certificate_row_get(int64 id, bool lock);
 /* Ids of a subscriber's certificates that are pending; palloc'ed. */
 extern int64 *cm_certificate_row_pending(int64 subscriber_id, int *count);
 extern void cm_certificate_row_cancel(int64 id, const char *status_message);
+/* It was the renewal of another one, which is renewed some other time if its subscriber renews and nothing else replaces it. */
+extern void cm_certificate_row_renew_later(int64 id);
 /* The CA whose active certificate this is stops issuing; its CRLs go on. Returns its id, 0 when there is none. */
 extern int64 cm_certificate_row_disable_ca(int64 id, const char *status_message);
 

@@ -86,6 +86,17 @@ due('acme_fallback', $idle);
 until_sql("SELECT count(*) FROM certmgr_private.job WHERE kind = 'acme_fallback' AND target_id = $idle", '0', 'a subscriber is disabled while its certificate is on order: the job of others is over');
 is(sql("SELECT count(*) FROM certmgr.fallback_certificate WHERE first_id = $idle"), '0', 'and they are not asked');
 
+# ---- a renewal that is cancelled ----
+my $kept = order('kept', 'x02', '');
+becomes($kept, 'issued', 'a certificate that is to be renewed');
+my $planned = sql("SELECT renew_at FROM certmgr.certificate WHERE id = $kept");
+sql("BEGIN; SELECT certmgr.cancel(certmgr.renew($kept)); COMMIT");
+is(sql("SELECT abs(extract(epoch FROM renew_at - '$planned')) < 0.03 * extract(epoch FROM not_after - not_before), status_message IS NULL FROM certmgr.certificate WHERE id = $kept"), 't|t', 'is, when its time comes, though its renewal was cancelled');
+sql("UPDATE certmgr.certificate SET not_before = now() - interval '80 days', not_after = now() + interval '10 days' WHERE id = $kept; SELECT certmgr.cancel(certmgr.renew($kept))");
+is(sql("SELECT renew_at - now() BETWEEN interval '23 hours' AND interval '24 hours' FROM certmgr.certificate WHERE id = $kept"), 't', 'and a day later when that was before');
+sql("SELECT certmgr.alter_subscriber('kept', auto_renew => false); SELECT certmgr.cancel(certmgr.renew($kept))");
+is(sql("SELECT renew_at IS NULL FROM certmgr.certificate WHERE id = $kept"), 't', 'but not when nobody wants that');
+
 # ---- a CA that does not know whether an order is pending or processing ----
 my $waver = order('waver', 'x05');
 until_sql("SELECT o.polls >= 6 FROM certmgr.acme_order o WHERE o.certificate_id = $waver", 't', 'is asked less and less often');
