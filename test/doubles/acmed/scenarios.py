@@ -242,7 +242,7 @@ BAD_KEY = ("badPublicKey", "The key is on a list of keys that are known to other
 add("o21", "finalize: the key is refused, once", faults=[{"on": "finalize", "do": "answer", "problem": BAD_KEY}], extra=1, orders=1)
 add("o22", "finalize: any key is refused", faults=[{"on": "finalize", "times": LATER, "do": "answer", "problem": BAD_KEY}], extra=1, outcome="failed",
     message="does not take keys of this kind, EC-P256: the CA said: badPublicKey", most={"newOrder": 2, "finalize": 2})
-add("o25", "an order that is being signed is not known for a moment", knobs={"finalize": "async", "processing_polls": 3}, extra=2, orders=1, faults=[
+add("o25", "an order that is being signed is not known for a moment", knobs={"finalize": "async", "processing_polls": 3}, extra=3, wobble=1, orders=1, faults=[
     {"on": "order", "when": lambda ca: any(o.status == "processing" for o in ca.orders.values()), "times": 2, "do": "answer", "status": 404, "problem": ("malformed", "No order for ID")}])
 # So long a document is not kept, and a type without a prefix is none by the book.
 add("o23", "finalize: any key is refused, in an endless document", faults=[{"on": "finalize", "times": LATER, "do": "answer", "problem": BAD_KEY, "more": {"padding": "x" * 9000}}],
