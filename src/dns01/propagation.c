@@ -165,18 +165,35 @@ tell(Check *check)
 }
 
 static bool
-is_wanted(Check *check, const char *value)
+has_value(const Check *check, const CmDnsAnswer *answer)
 {
+	for (int i = 0; i < answer->count; i++)
+	{
+		if (strcmp(answer->values[i], check->value) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of a server's records the one that is good longest counts: one that ends goes on beside its successor. Of servers, the one that has it shortest. */
+static bool
+has_persist(Check *check, const CmDnsAnswer *answer)
+{
+	bool		found = false;
+	int64_t		longest = 0;	/* for ever */
 	int64_t		until;
 
-	if (check->want != WANT_PERSIST)
-		return strcmp(value, check->value) == 0;
-	if (!cm_dns01_persist_match(value, &check->persist, &until))
-		return false;
-	/* The server that has it shortest decides. */
-	if (until != 0 && (check->result.expires == 0 || until < check->result.expires))
-		check->result.expires = until;
-	return true;
+	for (int i = 0; i < answer->count; i++)
+	{
+		if (!cm_dns01_persist_match(answer->values[i], &check->persist, &until))
+			continue;
+		if (!found || until == 0 || (longest != 0 && until > longest))
+			longest = until;
+		found = true;
+	}
+	if (longest != 0 && (check->result.expires == 0 || longest < check->result.expires))
+		check->result.expires = longest;
+	return found;
 }
 
 static void
@@ -184,7 +201,6 @@ on_txt(CmDnsAnswer *answer, void *arg)
 {
 	Probe	   *probe = arg;
 	Check	   *check = probe->check;
-	int			i;
 
 	if (answer->status.code == CM_UNSUPPORTED)
 		probe->skipped = true;
@@ -192,8 +208,7 @@ on_txt(CmDnsAnswer *answer, void *arg)
 		snprintf(probe->why, sizeof(probe->why), "(no answer)");
 	else if (answer->rcode != CM_DNS_RCODE_NOERROR && answer->rcode != CM_DNS_RCODE_NXDOMAIN)
 		snprintf(probe->why, sizeof(probe->why), "(answers %s)", cm_dns_rcode_name(answer->rcode));
-	for (i = 0; i < answer->count; i++)
-		probe->seen = is_wanted(check, answer->values[i]) || probe->seen;
+	probe->seen = check->want == WANT_PERSIST ? has_persist(check, answer) : has_value(check, answer);
 	if (--check->pending == 0)
 		tell(check);
 }

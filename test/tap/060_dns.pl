@@ -318,6 +318,9 @@ update($dns, 'zone example.test.', "update add $record");
 issued($persist, 'dns-persist-01');
 is(sql(q{SELECT count(*) FROM certmgr.health WHERE object = 'dns record _validation-persist.persist.example.test'}), '2', 'health warns of its end, for the name and the wildcard');
 issued(issue('pebble', 'persist.example.test'), 'and again without any DNS work');
+update($dns, 'zone example.test.', 'update add ' . sql(q{SELECT record_name || '. 1 TXT "' || record_value || '"' FROM certmgr.dns_persist_record('pebble', '*.persist.example.test', NULL, 'pebble.letsencrypt.org')}));
+issued(issue('pebble', 'persist.example.test', '*.persist.example.test'), 'with a second record beside the one that ends');
+is(sql(q{SELECT count(*) FROM certmgr.health WHERE object = 'dns record _validation-persist.persist.example.test'}), '0', 'health is content with the one that is good longer');
 is(CertmgrTest::txt_records($dns, 'other.test'), '', 'nothing is left in other.test');
 
 $node->stop;
