@@ -115,5 +115,5 @@ CREATE TABLE certmgr_private.job (
 CREATE INDEX job_due_at_idx ON certmgr_private.job (due_at, id);
 COMMENT ON COLUMN certmgr_private.job.lane IS 'ACME account, 0: none; lanes take turns';
 COMMENT ON COLUMN certmgr_private.job.holder IS 'subscriber, 0: none; within a lane holders take turns';
-COMMENT ON COLUMN certmgr_private.job.failing_since IS 'the first of the attempts that failed in a row';
+COMMENT ON COLUMN certmgr_private.job.failing_since IS 'the first of the attempts that failed in a row; null: none, or the reason was on our side';
 COMMENT ON TABLE certmgr_private.job IS 'work for the worker: one live row an object; gone when there is nothing left to do';

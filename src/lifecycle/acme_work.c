@@ -397,7 +397,7 @@ cm_work_crashed(CmWork *work, const char *message)
 	/* Half a minute to five: what is wrong is on our side (sealed keys, a full disk), and will not be mended in a second. */
 	int64		ms = (int64) (cm_jitter(0.8, 1.2) * Min(30000.0 * (work->job.attempt + 1), RETRY_CAP_MS));
 
-	cm_job_fail(&work->job, cm_after_ms(ms), message);
+	cm_job_hinder(&work->job, cm_after_ms(ms), message);
 	if (strcmp(work->job.kind, "acme_order") == 0)
 	{
 		CmAcmeOrderRow *order = cm_acme_order_get(work->job.target_id);

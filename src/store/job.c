@@ -140,18 +140,30 @@ cm_job_again(const CmJobRow *job, TimestampTz due_at, bool progress)
 	return cm_query(&again, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at), BoolGetDatum(progress)}, NULL).count > 0;
 }
 
-bool
-cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason)
+static bool
+put_off(const CmJobRow *job, TimestampTz due_at, const char *reason, bool failed)
 {
 	static CmQuery fail = {
 		"UPDATE certmgr_private.job SET due_at = CASE WHEN due_at < lease_until THEN LEAST(due_at, $3) ELSE $3 END, lease_until = NULL,"
 		" attempt = $5 + 1, last_error = $4, last_error_at = pg_catalog.clock_timestamp(),"
-		" failing_since = COALESCE(CASE WHEN $5 > 0 THEN failing_since END, pg_catalog.clock_timestamp())"
+		" failing_since = CASE WHEN $6 THEN COALESCE(CASE WHEN $5 > 0 THEN failing_since END, pg_catalog.clock_timestamp()) END"
 		" WHERE id = $1 AND lease_epoch = $2 AND lease_until IS NOT NULL",
-		5, {INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID, INT4OID}};
+		6, {INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID, INT4OID, BOOLOID}};
 
 	/* By the caller's count: what it achieved since the claim began a new one. */
-	return cm_query(&fail, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at), cm_datum_text(reason), Int32GetDatum(job->attempt)}, NULL).count > 0;
+	return cm_query(&fail, (Datum[]) {Int64GetDatum(job->id), Int64GetDatum(job->lease_epoch), TimestampTzGetDatum(due_at), cm_datum_text(reason), Int32GetDatum(job->attempt), BoolGetDatum(failed)}, NULL).count > 0;
+}
+
+bool
+cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason)
+{
+	return put_off(job, due_at, reason, true);
+}
+
+bool
+cm_job_hinder(const CmJobRow *job, TimestampTz due_at, const char *reason)
+{
+	return put_off(job, due_at, reason, false);
 }
 
 bool

@@ -113,6 +113,14 @@ my $tried = sql("SELECT attempt FROM certmgr_private.job WHERE kind = 'acme_orde
 try_now($aged);
 until_sql("SELECT attempt > $tried FROM certmgr_private.job WHERE kind = 'acme_order' AND target_id = $aged", 't', 'is asked again');
 is(sql("SELECT state FROM certmgr.certificate WHERE id = $idle"), 'pending', 'for an order that had waited for days before');
+# What goes wrong here is no failure of the CA's.
+sql("CREATE FUNCTION public.hinder() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''the disk is full''; END'; CREATE TRIGGER hinder BEFORE INSERT ON certmgr.acme_limit_state FOR EACH ROW EXECUTE FUNCTION public.hinder()");
+try_now($aged);
+until_sql("SELECT last_error, failing_since IS NULL FROM certmgr_private.job WHERE kind = 'acme_order' AND target_id = $aged", 'the disk is full|t', 'trouble of our own');
+sql("DROP TRIGGER hinder ON certmgr.acme_limit_state");
+$tried = sql("SELECT attempt FROM certmgr_private.job WHERE kind = 'acme_order' AND target_id = $aged");
+try_now($aged);
+until_sql("SELECT attempt > $tried AND failing_since > now() - interval '1 minute' FROM certmgr_private.job WHERE kind = 'acme_order' AND target_id = $aged", 't', 'is not what it is given up for');
 sql("UPDATE certmgr_private.job SET failing_since = failing_since - interval '25 hours' WHERE kind = 'acme_order' AND target_id = $aged");
 try_now($aged);
 becomes($idle, 'failed', 'and it is given up when it has failed for a day');
