@@ -617,7 +617,7 @@ add("m06", "the TLS certificate has expired", origin="expired", outcome="waiting
 add("l01", "429 for the set of names, the time in words", faults=[{"on": "newOrder", "do": "answer", "status": 429, "problem": (
     "rateLimited", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after {soon}: see https://ca.example/limits")}],
     delay=(7000, 7300), message="retry after")
-add("l05", "429, until a day that is far away and written as nobody should", faults=[{"on": "newOrder", "do": "answer", "status": 429, "problem": ("rateLimited", "too many orders, retry after 2099-1-1 0:0:0 UTC: see https://ca.example/limits")}],
+add("l09", "429, until a day that is far away and written as nobody should", faults=[{"on": "newOrder", "do": "answer", "status": 429, "problem": ("rateLimited", "too many orders, retry after 2099-1-1 0:0:0 UTC: see https://ca.example/limits")}],
     delay=(0, 86401), message="retry after")
 add("l02", "50 certificates a week of a registered domain, sixty subdomains", certs=[["h%02d.{s}.example.test" % i] for i in range(60)], knobs={"domain_limit": 50},
     setup="SELECT certmgr.set_acme_limit('{ca}', 'domain_certificates', 50, '7 days')", outcome={"issued": 50, "pending": 10}, orders=50, most={"newOrder": 50},
