@@ -156,6 +156,13 @@ RESET ROLE;
 REVOKE EXECUTE ON FUNCTION certmgr.alter_ocsp(text, text, interval, boolean, interval, text) FROM ocsp_operator;
 REVOKE USAGE ON SCHEMA certmgr FROM ocsp_operator;
 DROP ROLE ocsp_operator;
+-- a key that cannot be used: said in the log, and asked again later
+BEGIN;
+SELECT certmgr.create_root_ca('ocsp lost', 'CN=OCSP Lost') IS NOT NULL AS made;
+UPDATE certmgr_private.key SET sealed = set_byte(sealed, length(sealed) - 1, get_byte(sealed, length(sealed) - 1) # 1) WHERE id = (SELECT key_id FROM certmgr.ca WHERE name = 'ocsp lost');
+SET LOCAL client_min_messages = log;
+SELECT ocsp_test.ask('ocsp lost', '\x1234');
+ROLLBACK;
 -- a CA with nothing but its OCSP signer can be dropped
 SELECT certmgr.create_root_ca('ocsp spare', 'CN=OCSP Spare', ocsp_url => 'http://ocsp.example/') IS NOT NULL AS made;
 SELECT ocsp_test.signers('ocsp spare', 1);
