@@ -78,6 +78,7 @@ look() {
 			need libcmocka-dev pkg-config --exists cmocka
 			need libipc-run-perl perl -MIPC::Run -e 1
 			need python3 have python3
+			need python3-venv eval '"$(find_python)" -c "import ensurepip"'
 			need pdns-server have pdns_server
 			need pdns-backend-sqlite3 eval 'ls /usr/lib/*/pdns/libgsqlite3backend.so'
 			need knot have knotd

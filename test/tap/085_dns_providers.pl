@@ -95,12 +95,19 @@ sub kill_some
 	my $dns = CertmgrTest::start_peer('powerdns.sh', {});
 	my $acme = CertmgrTest::pebble($dns);
 	my %config = (endpoint => $dns->{API_URL}, nameservers => [ $dns->{DNS_SERVER} ], resolvers => [ $dns->{DNS_SERVER} ]);
-	my $foreign = '_acme-challenge.example.test. "of \"somebody\" else"';
+	my $foreign;
 
-	# A server that says no to an update of somebody who has no key is the real one.
-	system('curl', '-fsS', '-o', "$dns->{dir}/out", '-X', 'PATCH', '-H', "X-API-Key: $dns->{API_KEY}", '-d',
-		'{"rrsets":[{"name":"_acme-challenge.example.test.","type":"TXT","ttl":300,"changetype":"REPLACE","records":[{"content":"\"of \\\\\"somebody\\\\\" else\"","disabled":false}]}]}',
-		"$dns->{API_URL}/api/v1/servers/localhost/zones/example.test.") == 0 or die 'curl';
+	# With quotes inside, if they may be there: PowerDNS 5.1 refuses what it shows itself.
+	for my $value ('of \\\\\"somebody\\\\\" else', 'of somebody else')
+	{
+		# A server that says no to an update of somebody who has no key is the real one.
+		next if system('curl', '-fsS', '-o', "$dns->{dir}/out", '-X', 'PATCH', '-H', "X-API-Key: $dns->{API_KEY}", '-d',
+			"{\"rrsets\":[{\"name\":\"_acme-challenge.example.test.\",\"type\":\"TXT\",\"ttl\":300,\"changetype\":\"REPLACE\",\"records\":[{\"content\":\"\\\"$value\\\"\",\"disabled\":false}]}]}",
+			"$dns->{API_URL}/api/v1/servers/localhost/zones/example.test.") != 0;
+		$foreign = '_acme-challenge.example.test. "' . $value =~ s/\\\\\\/\\/gr . '"';
+		last;
+	}
+	isnt($foreign, undef, 'PowerDNS takes a value of somebody else') or die;
 	is(txt($dns), $foreign, 'PowerDNS: somebody else has a value at the name');
 	provider('powerdns', 'powerdns', $acme, $dns->{API_KEY}, %config);
 	issues('PowerDNS: apex, wildcard, a zone below, another zone', order('powerdns', 'example.test', '*.example.test', 'www.sub.example.test', 'other.test'));

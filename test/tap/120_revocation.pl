@@ -156,7 +156,6 @@ END
 
 SKIP:
 {
-	my ($version) = run_command([ 'java', '-version' ]);
 	skip 'java is not installed', 2 unless -x '/usr/bin/java' && -x '/usr/bin/javac';
 	CertmgrTest::write_file("$dir/Check.java", <<'END');
 import java.io.*; import java.nio.file.*; import java.security.cert.*; import java.util.*;
