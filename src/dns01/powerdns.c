@@ -11,7 +11,8 @@
  * read, changed, written, and read again to see that our change is in it. Calls
  * of this process for one name do that one after the other; a foreign writer in
  * between is found when it overwrote us, not when we overwrote it. That is what
- * that server's interface allows.
+ * that server's interface allows. Servers from 5.1 on want the TTL of the set
+ * with each value: where it is another than ours the set is read first.
  *
  * config: endpoint (without /api/v1), server_id, notify, ttl, trust_anchors,
  * timeout; what propagation.c reads. secret: the API key.
@@ -261,8 +262,8 @@ cm_powerdns_put_head(CmBuf *body, const char *name, const char *changetype, int 
 }
 
 /* The server takes exactly one record a set here, and any number of sets of the same name. */
-static void
-put_changes(CmBuf *body, const CmPowerDns *pd)
+void
+cm_powerdns_put_changes(CmBuf *body, const CmPowerDns *pd, const char *name, int ttl)
 {
 	const CmDns01Item *items = pd->run.items;
 	bool		first = true;
@@ -271,11 +272,11 @@ put_changes(CmBuf *body, const CmPowerDns *pd)
 	cm_buf_append_str(body, "{\"rrsets\":[");
 	for (i = 0; i < pd->run.count; i++)
 	{
-		if (items[i].done)
+		if (items[i].done || (name != NULL && strcmp(items[i].name, name) != 0))
 			continue;
 		cm_buf_append_str(body, first ? "" : ",");
 		first = false;
-		cm_powerdns_put_head(body, items[i].name, items[i].remove ? "PRUNE" : "EXTEND", pd->ttl);
+		cm_powerdns_put_head(body, items[i].name, items[i].remove ? "PRUNE" : "EXTEND", ttl);
 		cm_powerdns_put_value(body, items[i].value);
 		cm_buf_append_str(body, "]}");
 	}
@@ -296,6 +297,8 @@ on_changed(CmDns01ApiAnswer *answer, void *arg)
 	}
 	else if (answer->code == 422 && said != NULL && strcasestr(said, "changetype") != NULL)
 		pd->replace = true;
+	else if (answer->code == 422 && said != NULL && strcasestr(said, "different TTL") != NULL)
+		pd->replace = pd->by_ttl = true;
 	else
 	{
 		cm_powerdns_refused(pd, answer, "change the zone");
@@ -313,7 +316,7 @@ send_changes(CmPowerDns *pd)
 	cm_buf_init(&path, 1024);
 	cm_buf_init(&body, 1024 * 1024);
 	cm_powerdns_put_path(&path, pd);
-	put_changes(&body, pd);
+	cm_powerdns_put_changes(&body, pd, NULL, pd->ttl);
 	cm_dns01_run_send_json(&pd->run, "PATCH", cm_buf_cstr(&path), &body, on_changed);
 	cm_buf_free(&path);
 }

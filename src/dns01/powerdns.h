@@ -15,7 +15,8 @@ typedef struct CmPowerDns
 	int			ttl;
 	const char *suffix;			/* zone walk: the part of run.name that is asked for */
 	bool		secondary;		/* zone walk: a zone is there that cannot be written */
-	bool		replace;		/* no EXTEND and PRUNE here */
+	bool		replace;		/* no EXTEND and PRUNE here, or only by_ttl: a set is read before it is written */
+	bool		by_ttl;			/* EXTEND has to give the TTL of the set that is there (5.1) */
 	bool		notified;
 	int			rounds;
 	char		name[256];		/* the name that is being replaced; "": none */
@@ -30,6 +31,8 @@ extern void cm_powerdns_put_path(CmBuf *path, const CmPowerDns *pd);
 extern void cm_powerdns_put_head(CmBuf *body, const char *name, const char *changetype, int ttl);
 extern void cm_powerdns_put_content(CmBuf *body, const char *content, bool disabled);
 extern void cm_powerdns_put_value(CmBuf *body, const char *value);
+/* What is not done yet, a value at a time; of one name, or of all (NULL). */
+extern void cm_powerdns_put_changes(CmBuf *body, const CmPowerDns *pd, const char *name, int ttl);
 /* Goes on with what is not done, or ends the call. */
 extern void cm_powerdns_apply(CmPowerDns *pd);
 

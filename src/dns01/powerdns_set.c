@@ -1,6 +1,6 @@
 /*
  * powerdns_set.c - changes of TXT sets at a PowerDNS that only replaces whole
- * sets: read, change, write, read again.
+ * sets, or wants to be told their TTL: read, change, write, read again.
  *
  * Runs in the database worker and in CALL certmgr.work(). A name is worked on by
  * one call of this process at a time; nothing else is locked. What may fail: see
@@ -132,18 +132,25 @@ satisfied(const CmPowerDns *pd, const CmJson *records)
 	return true;
 }
 
+/* A set that is there keeps its TTL. */
+static int
+ttl_of(const CmPowerDns *pd, const CmJson *set)
+{
+	const char *ttl = cm_json_string(cm_json_get(set, "ttl"));
+	long		old_ttl = ttl != NULL ? strtol(ttl, NULL, 10) : -1;
+
+	return old_ttl >= 0 && old_ttl <= INT32_MAX ? (int) old_ttl : pd->ttl;
+}
+
 /* The new set: what others have there, as they wrote it, and our values. Returns how many. */
 static int
 put_set(CmBuf *body, const CmPowerDns *pd, const CmJson *set)
 {
 	const CmJson *records = cm_json_get(set, "records");
-	const char *ttl = cm_json_string(cm_json_get(set, "ttl"));
-	long		old_ttl = ttl != NULL ? strtol(ttl, NULL, 10) : -1;
 	int			count = 0;
 	int			i;
 
-	/* A set that is there keeps its TTL. */
-	cm_powerdns_put_head(body, pd->name, "REPLACE", old_ttl >= 0 && old_ttl <= INT32_MAX ? (int) old_ttl : pd->ttl);
+	cm_powerdns_put_head(body, pd->name, "REPLACE", ttl_of(pd, set));
 	for (i = 0; i < cm_json_length(records); i++)
 	{
 		const CmJson *record = cm_json_at(records, i);
@@ -181,28 +188,39 @@ on_replaced(CmDns01ApiAnswer *answer, void *arg)
 	cm_powerdns_replace(&pd->run);
 }
 
+/* The whole set anew; without a value left: none. */
 static void
-send_set(CmPowerDns *pd, const CmJson *set)
+put_replacement(CmBuf *body, const CmPowerDns *pd, const CmJson *set)
 {
-	CmBuf		path;
-	CmBuf		body;
 	CmBuf		rrset;
 
-	cm_buf_init(&path, 1024);
-	cm_buf_init(&body, 1024 * 1024);
 	cm_buf_init(&rrset, 1024 * 1024);
-	cm_powerdns_put_path(&path, pd);
 	if (put_set(&rrset, pd, set) == 0)
 	{
 		cm_buf_reset(&rrset);
 		cm_powerdns_put_head(&rrset, pd->name, "DELETE", pd->ttl);
 		cm_buf_append_str(&rrset, "]}");
 	}
-	cm_buf_append_str(&body, "{\"rrsets\":[");
-	cm_buf_append_str(&body, cm_buf_cstr(&rrset));
-	cm_buf_append_str(&body, "]}");
-	body.failed = body.failed || rrset.failed;
+	cm_buf_append_str(body, "{\"rrsets\":[");
+	cm_buf_append_str(body, cm_buf_cstr(&rrset));
+	cm_buf_append_str(body, "]}");
+	body->failed = body->failed || rrset.failed;
 	cm_buf_free(&rrset);
+}
+
+static void
+send_set(CmPowerDns *pd, const CmJson *set)
+{
+	CmBuf		path;
+	CmBuf		body;
+
+	cm_buf_init(&path, 1024);
+	cm_buf_init(&body, 1024 * 1024);
+	cm_powerdns_put_path(&path, pd);
+	if (pd->by_ttl)
+		cm_powerdns_put_changes(&body, pd, pd->name, ttl_of(pd, set));
+	else
+		put_replacement(&body, pd, set);
 	cm_dns01_run_send_json(&pd->run, "PATCH", cm_buf_cstr(&path), &body, on_replaced);
 	cm_buf_free(&path);
 }

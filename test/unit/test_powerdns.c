@@ -145,6 +145,23 @@ test_replace(void **state)
 	assert_int_equal(dns01_apply(&powerdns, "example.com", NULL, add, overwritten).code, CM_OK);
 }
 
+/* PowerDNS 5.1: a value comes with the TTL of the set it goes into. */
+static void
+test_other_ttl(void **state)
+{
+	const HttpStep steps[] = {
+		{CHANGE, "\"EXTEND\",\"ttl\":60,", "422 Unprocessable Entity", "{\"error\":\"RRset " NAME ". IN TXT: uses a different TTL value than the remainder of the RRset\"}"},
+		{SHOW, NULL, "200 OK", SET(VALUE("foreign"))},
+		{CHANGE, "{\"rrsets\":[{\"name\":\"" NAME ".\",\"type\":\"TXT\",\"changetype\":\"EXTEND\",\"ttl\":77,\"records\":[" VALUE("one") "]},{\"name\":\"" NAME ".\",\"type\":\"TXT\",\"changetype\":\"EXTEND\",\"ttl\":77,\"records\":[" VALUE("two") "]}]}",
+		"204 No Content", ""},
+		{SHOW, NULL, "200 OK", SET(VALUE("foreign") "," VALUE("one") "," VALUE("two"))},
+		END
+	};
+
+	(void) state;
+	assert_int_equal(dns01_apply(&powerdns, "example.com", NULL, add, steps).code, CM_OK);
+}
+
 static void
 test_notify(void **state)
 {
@@ -192,6 +209,7 @@ main(void)
 		cmocka_unit_test(test_find_zone),
 		cmocka_unit_test(test_single_values),
 		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_other_ttl),
 		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_hostile),
 	};
