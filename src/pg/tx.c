@@ -62,7 +62,11 @@ waits_for_standby(void)
 	return SyncRepRequested() && cm_sync_standbys_defined();
 }
 
-/* Has such a standby the last commit? As SyncRepWaitForLSN() sees it; what that thinks is not to be had from outside. */
+/*
+ * Lacks such a standby the last commit? As SyncRepWaitForLSN() sees it; what
+ * that found is not to be had from outside. Whoever ends the waiting for
+ * standbys wakes those who wait first, and takes the flag away under the same lock.
+ */
 static bool
 standby_lacks_commit(void)
 {
@@ -74,7 +78,7 @@ standby_lacks_commit(void)
 	else if (synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_APPLY)
 		mode = SYNC_REP_WAIT_APPLY;
 	LWLockAcquire(SyncRepLock, LW_SHARED);
-	lacks = WalSndCtl->lsn[mode] < XactLastCommitEnd;
+	lacks = cm_sync_standbys_defined() && WalSndCtl->lsn[mode] < XactLastCommitEnd;
 	LWLockRelease(SyncRepLock);
 	return lacks;
 }
@@ -99,7 +103,7 @@ make_sure(bool waited)
 		InterruptPending = true;
 		CHECK_FOR_INTERRUPTS();
 	}
-	if (waited && waits_for_standby() && standby_lacks_commit())
+	if (waited && standby_lacks_commit())
 		ereport(ERROR,
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg("canceling the wait for a synchronous standby and what was to be done after it"),
