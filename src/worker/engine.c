@@ -277,6 +277,9 @@ transact(CmEngine *engine)
 		engine->next_due = Min(engine->next_due, renewal);
 		if (due && (claimed == 0 || engine->held) && renewals == 0 && engine->next_due <= now)
 			engine->next_due = cm_after_ms(BUSY_MS);
+		/* More old rows than one portion. */
+		if (engine->prune_at <= now)
+			engine->next_due = Min(engine->next_due, now);
 	}
 	pgstat_report_activity(STATE_IDLE, NULL);
 	MemoryContextReset(engine->turn_context);
