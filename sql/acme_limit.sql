@@ -26,6 +26,10 @@ SELECT scope, wanted, round(extract(epoch FROM ready_at - now())) AS seconds FRO
 SELECT ca, preset, account, breaker, parked FROM certmgr.acme_ca_status WHERE ca LIKE 'al %' ORDER BY ca;
 SELECT certmgr.set_acme_limit('al own', 'account_orders', NULL, NULL);
 SELECT count(*) FROM certmgr.acme_limit WHERE ca_id IS NOT NULL;
+-- a fleet: a second
+SET LOCAL statement_timeout = '30 s';
+SELECT scope, count(*), max(wanted) FROM certmgr.forecast('al le', names => (SELECT array_agg(ARRAY['h' || i || '.d' || i || '.com']) FROM generate_series(1, 20000) i)) GROUP BY 1 ORDER BY 1;
+SET LOCAL statement_timeout = 0;
 -- errors
 SELECT certmgr.set_acme_limit('al own', 'no such', 1, '1 s');
 SELECT certmgr.set_acme_limit('al own', 'account_orders', 0, '1 s');

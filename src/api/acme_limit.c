@@ -89,17 +89,19 @@ typedef struct Tally
 	int			size;
 } Tally;
 
+static int
+by_key(const void *a, const void *b)
+{
+	const CmLimitKey *left = a;
+	const CmLimitKey *right = b;
+	int			order = strcmp(left->scope, right->scope);
+
+	return order != 0 ? order : strcmp(left->key, right->key);
+}
+
 static void
 tally_put(Tally *tally, const CmLimitKey *key, int n)
 {
-	for (int i = 0; i < tally->count; i++)
-	{
-		if (strcmp(tally->keys[i].scope, key->scope) == 0 && strcmp(tally->keys[i].key, key->key) == 0)
-		{
-			tally->keys[i].n += n;
-			return;
-		}
-	}
 	if (tally->count == tally->size)
 	{
 		tally->size *= 2;
@@ -107,6 +109,23 @@ tally_put(Tally *tally, const CmLimitKey *key, int n)
 	}
 	tally->keys[tally->count] = *key;
 	tally->keys[tally->count++].n = n;
+}
+
+/* One row a limit. Sorted first: a fleet has a hundred thousand of them, of which each was looked for among all others. */
+static void
+tally_sum(Tally *tally)
+{
+	int			count = 0;
+
+	qsort(tally->keys, tally->count, sizeof(CmLimitKey), by_key);
+	for (int i = 0; i < tally->count; i++)
+	{
+		if (count > 0 && by_key(&tally->keys[count - 1], &tally->keys[i]) == 0)
+			tally->keys[count - 1].n += tally->keys[i].n;
+		else
+			tally->keys[count++] = tally->keys[i];
+	}
+	tally->count = count;
 }
 
 static char *
@@ -203,6 +222,7 @@ certmgr_forecast(PG_FUNCTION_ARGS)
 	}
 	else
 		tally_names(&tally, account_id, PG_GETARG_ARRAYTYPE_P(2));
+	tally_sum(&tally);
 	cm_limits_load(ca->id, &limits);
 	cm_limit_read(ca->id, tally.keys, tally.count);
 	for (int i = 0; i < tally.count; i++)
