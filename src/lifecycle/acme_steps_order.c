@@ -29,8 +29,8 @@ ask_order(CmWork *work, const char *message)
 	return CM_FATE_IO;
 }
 
-/* Attempts after which a CA is believed that it does not know an order that it may have signed. */
-#define LOST_AFTER 3
+/* Attempts in vain after which a CA is believed that it does not know an order that it may have signed: two minutes or so. */
+#define LOST_AFTER 8
 
 /* An edge server, or a copy that is behind, knows nothing for a moment: another order would be another certificate. */
 static bool

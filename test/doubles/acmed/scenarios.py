@@ -598,7 +598,7 @@ def move(ca, response):
 
 
 add("m01", "the directory's URLs change", faults=[edit(move, on="newAccount")], extra=2, told={"malformed": (1, 1)})
-add("m02", "no renewalInfo, no keyChange", knobs={"directory": lambda ca, d: {k: v for k, v in d.items() if k not in ("renewalInfo", "keyChange")}}, then=[(ROLLOVER, rolled("'failed'"))])
+add("m02", "no renewalInfo, no keyChange", knobs={"directory": lambda ca, d: {k: v for k, v in d.items() if k not in ("renewalInfo", "keyChange")}}, extra=1, wobble=1, then=[(ROLLOVER, rolled("'failed'"))])
 
 def down(on, times):
     return {"on": on, "times": times, "do": "answer", "status": 500, "text": "<h1>down</h1>"}
