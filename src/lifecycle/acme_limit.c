@@ -298,6 +298,12 @@ health_of(int64 ca_id)
 }
 
 void
+cm_acme_breaker_seen(int64 ca_id)
+{
+	health_of(ca_id)->open = true;
+}
+
+void
 cm_acme_breaker_note(int64 ca_id, const CmAcmeReply *reply)
 {
 	Health	   *health = health_of(ca_id);

@@ -29,5 +29,7 @@ extern CmLimitKey *cm_acme_limit_keys(int64 account_id, char *const *names, int 
 
 /* An answer of a CA, or none: opens its breaker after a row of failures, closes it at the first answer. In a transaction. */
 extern void cm_acme_breaker_note(int64 ca_id, const CmAcmeReply *reply);
+/* There is a row: of another engine, or one that was closed in a transaction that failed. The next answer closes it. */
+extern void cm_acme_breaker_seen(int64 ca_id);
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "lifecycle/acme_limit.h"
 #include "lifecycle/acme_work.h"
 #include "lifecycle/claim.h"
 #include "store/acme_limit.h"
@@ -173,6 +174,7 @@ load_lane(Lane *lane, const CmClaim *claim, const CmBreaker *breakers, int break
 	{
 		if (breakers[i].ca_id != account->ca_id)
 			continue;
+		cm_acme_breaker_seen(account->ca_id);
 		lane->closed_until = breakers[i].open_until;
 		/* The pause is over: one order tries. */
 		if (lane->closed_until <= claim->now)

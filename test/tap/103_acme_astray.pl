@@ -86,6 +86,11 @@ due('acme_fallback', $idle);
 until_sql("SELECT count(*) FROM certmgr_private.job WHERE kind = 'acme_fallback' AND target_id = $idle", '0', 'a subscriber is disabled while its certificate is on order: the job of others is over');
 is(sql("SELECT count(*) FROM certmgr.fallback_certificate WHERE first_id = $idle"), '0', 'and they are not asked');
 
+# ---- a breaker that another process opened, or that was closed in a transaction that failed ----
+sql("INSERT INTO certmgr.acme_breaker (ca_id, opens, opened_at, open_until, reason) SELECT id, 1, now() - interval '1 minute', now(), 'test' FROM certmgr.ca WHERE name = 'x02'");
+becomes(order('closer', 'x02'), 'issued', 'a CA answers when its pause is over');
+is(sql("SELECT breaker FROM certmgr.acme_ca_status WHERE ca = 'x02'"), 'closed', 'and is asked as before');
+
 # ---- a renewal that is cancelled ----
 my $kept = order('kept', 'x02', '');
 becomes($kept, 'issued', 'a certificate that is to be renewed');
