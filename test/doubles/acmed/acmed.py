@@ -5,7 +5,7 @@ ZONE=example.test          the zone
 LONG=1                     what lasts for a minute or a day does; otherwise "short" of a scenario is put in its place
 
 DIR/vars says where it listens. Control (plain HTTP): GET /table, GET /state, GET /ledger/NAME; POST /kill {"on": true}: from now on each CA
-holds its first request of each kind, once before it is carried out and once after; GET /held {"count", "age"}; POST /release forgets the held
+holds its first request of each kind, once before it is carried out and once after; GET /held {"count", "age", "quiet": seconds since the last request}; POST /release forgets the held
 requests (their clients have been killed meanwhile), with {"deliver": true} they go on, with
 {"only": ["NAME"]} those of these; {"on": true, "points": [["newOrder", "after"]]} holds there only
 (["lookup", "before"]: all questions for TXT records to our views of the DNS); POST /set {"NAME": {...}} changes knobs. Ends on SIGTERM.
@@ -36,10 +36,12 @@ class App:
         self.cas, self.views, self.origins = {}, {}, {}
         self.killing, self.points, self.held = False, None, []
         self.trapped = 0
+        self.heard = time.time()    # when somebody asked for something last, by HTTP or DNS
 
     # ---- HTTP ----
 
     async def handle(self, request):
+        self.heard = time.time()
         try:
             _, name, rest = (request.target + "/").split("/", 2)
             if name == "trap":
@@ -66,6 +68,7 @@ class App:
 
     def dns_rule(self, scenario, view, on, rtype, tcp):
         ca = self.cas[scenario]
+        self.heard = time.time()
         if on == "update":
             ca.updates += 1
         else:
@@ -135,7 +138,8 @@ class App:
         elif path.startswith("/ledger/"):
             answer = self.cas[path.split("/")[2]].ledger
         elif path == "/held":
-            answer = {"count": len(self.held), "age": time.time() - self.held[0][0] if self.held else 0, "points": [h[2:] for h in self.held]}
+            answer = {"count": len(self.held), "age": time.time() - self.held[0][0] if self.held else 0,
+                      "quiet": time.time() - self.heard, "points": [h[2:] for h in self.held]}
         elif path == "/kill":
             wish = json.loads(request.body)
             self.killing = wish["on"]
