@@ -5,8 +5,8 @@
  * CALL certmgr.work(); nothing is locked. What may fail: the configuration, the
  * network, and what Cloudflare says no to (cloudflare_error.c).
  *
- * All changes of a call go out as one batch, which Cloudflare carries out as
- * one transaction. It is sent without looking first; when Cloudflare says that
+ * All changes that are wanted of a zone at the same moment go out as one batch
+ * (cloudflare_batch.c), which Cloudflare carries out as one transaction. It is sent without looking first; when Cloudflare says that
  * a record is there already or gone (an answer was lost, somebody was faster),
  * the records at the names are listed and the rest is sent. So the usual call is
  * one request, and a repeated one ends in the same state. Only records whose
@@ -197,39 +197,40 @@ read_call(CmDns01Run *run, const CmDns01Call *call, CmStatus *st)
 
 /* ---- answers ---- */
 
-/*
- * Judges an answer. True: it is good, or of a kind that the caller knows to
- * deal with (*fault says). False: the call has ended.
- */
-bool
-cm_cloudflare_judged(CmCloudflare *cf, CmDns01ApiAnswer *answer, CmCloudflareFault *fault)
+/* True: it is good. False: the call has ended. */
+static bool
+judged(CmCloudflare *cf, const CmDns01ApiAnswer *answer)
 {
 	CmDns01Result *result = &cf->run.task.result;
 
 	memset(&result->status, 0, sizeof(result->status));
 	result->retry_after = answer->retry_after;
-	*fault = cm_cloudflare_judge(answer, cf->doing, &result->status);
-	switch (*fault)
-	{
-		case CM_CLOUDFLARE_OK:
-		case CM_CLOUDFLARE_EXISTS:
-		case CM_CLOUDFLARE_GONE:
-		case CM_CLOUDFLARE_NO_ROUTE:
-			return true;
-		default:
-			cm_dns01_run_finish(&cf->run);
-			return false;
-	}
+	if (cm_cloudflare_judge(answer, cf->doing, &result->status) == CM_CLOUDFLARE_OK)
+		return true;
+	cm_dns01_run_finish(&cf->run);
+	return false;
 }
 
-/* The window is used up: the next request would only be a 429. True: the call has ended. */
 bool
-cm_cloudflare_used_up(CmCloudflare *cf, const CmDns01ApiAnswer *answer)
+cm_cloudflare_used_up(const CmDns01ApiAnswer *answer, CmStatus *st)
 {
 	if (answer->remaining != 0 || answer->retry_after <= 0)
 		return false;
-	cf->run.task.result.retry_after = answer->retry_after;
-	cm_dns01_run_fail(&cf->run, CM_LIMIT, "the request limit of Cloudflare's API is used up for %d seconds", (int) answer->retry_after);
+	cm_fail(st, CM_LIMIT, "the request limit of Cloudflare's API is used up for %d seconds", (int) answer->retry_after);
+	return true;
+}
+
+/* True: the call has ended. */
+static bool
+used_up(CmCloudflare *cf, const CmDns01ApiAnswer *answer)
+{
+	CmDns01Result *result = &cf->run.task.result;
+
+	memset(&result->status, 0, sizeof(result->status));
+	if (!cm_cloudflare_used_up(answer, &result->status))
+		return false;
+	result->retry_after = answer->retry_after;
+	cm_dns01_run_finish(&cf->run);
 	return true;
 }
 
@@ -240,12 +241,6 @@ cm_cloudflare_array(const CmJson *object, const char *key)
 	const CmJson *array = cm_json_get(object, key);
 
 	return array != NULL && cm_json_type(array) == CM_JSON_ARRAY ? array : NULL;
-}
-
-void
-cm_cloudflare_strange(CmCloudflare *cf, const char *what)
-{
-	cm_dns01_run_fail(&cf->run, CM_PROTOCOL, "Cloudflare's answer has %s", what);
 }
 
 /* ---- the zone of a name ---- */
@@ -304,22 +299,16 @@ on_zones(CmDns01ApiAnswer *answer, void *arg)
 {
 	CmCloudflare *cf = arg;
 	const CmJson *zones;
-	CmCloudflareFault fault;
 	CmDns01Id	id = "";
 	int			active = 0;
 	const char *parent;
 
-	if (!cm_cloudflare_judged(cf, answer, &fault))
+	if (!judged(cf, answer))
 		return;
-	if (fault != CM_CLOUDFLARE_OK)
-	{
-		cm_dns01_run_finish(&cf->run);
-		return;
-	}
 	zones = cm_cloudflare_array(answer->json, "result");
 	if (zones == NULL)
 	{
-		cm_cloudflare_strange(cf, "no list of zones");
+		cm_dns01_run_fail(&cf->run, CM_PROTOCOL, "Cloudflare's answer has no list of zones");
 		return;
 	}
 	take_zones(cf, zones, &active, id);
@@ -336,7 +325,7 @@ on_zones(CmDns01ApiAnswer *answer, void *arg)
 			memcpy(cf->run.zone, cf->suffix, sizeof(cf->suffix));
 		if (!cf->then_apply)
 			cm_dns01_run_finish(&cf->run);
-		else if (!cm_cloudflare_used_up(cf, answer))
+		else if (!used_up(cf, answer))
 			cm_cloudflare_apply(cf);
 		return;
 	}
@@ -348,7 +337,7 @@ on_zones(CmDns01ApiAnswer *answer, void *arg)
 		return;
 	}
 	memmove(cf->suffix, parent, strlen(parent) + 1);
-	if (!cm_cloudflare_used_up(cf, answer))
+	if (!used_up(cf, answer))
 		ask_zone(cf);
 }
 

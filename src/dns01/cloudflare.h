@@ -5,6 +5,7 @@
 #ifndef CM_DNS01_CLOUDFLARE_H
 #define CM_DNS01_CLOUDFLARE_H
 
+#include "dns01/batch.h"
 #include "dns01/run.h"
 
 /* What comments may have on a free plan. */
@@ -22,14 +23,23 @@ typedef struct CmCloudflare
 	char		inactive[256];	/* zone walk: a zone that is there but not active */
 	char		inactive_status[32];
 	bool		then_apply;		/* the zone is looked up on behalf of apply */
-	int			batch_end;		/* the item behind the last one of the batch */
-	bool		single;			/* no batch here: one request a record */
-	int			rounds;			/* of listing */
-	int			page;
-	char		listed[256];	/* the name whose records are listed */
-	CmDns01Item *item;			/* single: the one under way */
 	char		doing[300];		/* for messages */
 } CmCloudflare;
+
+/* Calls that write to one zone, under way. */
+typedef struct CmCloudflareBatch
+{
+	CmDns01Batch batch;
+	CmDns01Item **items;		/* of all its tasks */
+	int			count;
+	bool		single;			/* no batch here: one request a record */
+	bool		by_name;		/* the zone has too many records to list them all */
+	int			rounds;			/* of listing */
+	int			page;
+	char		listed[256];	/* the name whose records are listed; "": all of the zone */
+	CmDns01Item *item;			/* single: the one under way */
+	char		doing[300];		/* for messages */
+} CmCloudflareBatch;
 
 typedef enum CmCloudflareFault
 {
@@ -39,6 +49,7 @@ typedef enum CmCloudflareFault
 	CM_CLOUDFLARE_EXISTS,		/* an identical record is there */
 	CM_CLOUDFLARE_GONE,			/* the record is not there */
 	CM_CLOUDFLARE_NO_ROUTE,		/* this path is not served */
+	CM_CLOUDFLARE_RECORD_REFUSED,	/* a person is needed; perhaps for some of the records only */
 	CM_CLOUDFLARE_REFUSED		/* all else: a person is needed */
 } CmCloudflareFault;
 
@@ -51,16 +62,9 @@ extern CmCloudflareFault cm_cloudflare_judge(const CmDns01ApiAnswer *answer, con
 extern bool cm_cloudflare_id(const char *id);
 /* The array at a key; NULL: there is none. */
 extern const CmJson *cm_cloudflare_array(const CmJson *object, const char *key);
-/*
- * Judges an answer. True: it is good, or of a kind that the caller may know to
- * deal with (*fault says). False: the call has ended.
- */
-extern bool cm_cloudflare_judged(CmCloudflare *cf, CmDns01ApiAnswer *answer, CmCloudflareFault *fault);
-/* Is the window of requests used up, so that the next one would only be a 429? True: the call has ended. */
-extern bool cm_cloudflare_used_up(CmCloudflare *cf, const CmDns01ApiAnswer *answer);
-/* Ends the call: the answer breaks the protocol. */
-extern void cm_cloudflare_strange(CmCloudflare *cf, const char *what);
-/* Sends what is not done yet, or ends the call. The zone's id is known. */
+/* Is the window of requests used up, so that the next one would only be a 429? True: st says so. */
+extern bool cm_cloudflare_used_up(const CmDns01ApiAnswer *answer, CmStatus *st);
+/* cloudflare_batch.c: writes the call's records, together with what others want there, and ends it. The zone's id is known. From the loop. */
 extern void cm_cloudflare_apply(CmCloudflare *cf);
 
 #endif

@@ -31,12 +31,12 @@ static const Known known[] = {
 	{81058, CM_CLOUDFLARE_EXISTS, "An identical record is there."},
 	{81057, CM_CLOUDFLARE_EXISTS, "The record is there."},
 	{81044, CM_CLOUDFLARE_GONE, "The record is not there."},
-	{81045, CM_CLOUDFLARE_REFUSED, "The zone has as many records as its plan allows (200 on free plans since September 2024). Delete some, or delegate _acme-challenge by CNAME to another zone."},
-	{81053, CM_CLOUDFLARE_REFUSED, "There is a CNAME at the name. Delete it, or let it point to a zone that this provider may write."},
-	{81054, CM_CLOUDFLARE_REFUSED, "There is a CNAME at the name. Delete it, or let it point to a zone that this provider may write."},
+	{81045, CM_CLOUDFLARE_RECORD_REFUSED, "The zone has as many records as its plan allows (200 on free plans since September 2024). Delete some, or delegate _acme-challenge by CNAME to another zone."},
+	{81053, CM_CLOUDFLARE_RECORD_REFUSED, "There is a CNAME at the name. Delete it, or let it point to a zone that this provider may write."},
+	{81054, CM_CLOUDFLARE_RECORD_REFUSED, "There is a CNAME at the name. Delete it, or let it point to a zone that this provider may write."},
 	{1038, CM_CLOUDFLARE_REFUSED, "Cloudflare does not let its API change zones of this top-level domain. Delegate _acme-challenge by CNAME to another zone."},
-	{9300, CM_CLOUDFLARE_REFUSED, "The plan of the zone does not allow tags on records."},
-	{1004, CM_CLOUDFLARE_REFUSED, "Cloudflare does not accept the record."},
+	{9300, CM_CLOUDFLARE_RECORD_REFUSED, "The plan of the zone does not allow tags on records."},
+	{1004, CM_CLOUDFLARE_RECORD_REFUSED, "Cloudflare does not accept the record."},
 	/* Credentials. 6003 says "invalid request headers", its chain which one. */
 	{6111, CM_CLOUDFLARE_REFUSED, TOKEN_ADVICE},
 	{6103, CM_CLOUDFLARE_REFUSED, TOKEN_ADVICE},
@@ -201,5 +201,8 @@ cm_cloudflare_judge(const CmDns01ApiAnswer *answer, const char *doing, CmStatus 
 		cm_fail_detail(st, "It answered HTTP %d.%s%s", answer->code, advice != NULL ? " " : "", advice != NULL ? advice : "");
 	if (what != NULL)
 		return what->fault;
-	return answer->code == 404 || answer->code == 405 ? CM_CLOUDFLARE_NO_ROUTE : CM_CLOUDFLARE_REFUSED;
+	if (answer->code == 404 || answer->code == 405)
+		return CM_CLOUDFLARE_NO_ROUTE;
+	/* Of a code that is not known nobody knows whom it means. Credentials are everybody's. */
+	return answer->code == 401 || answer->code == 403 ? CM_CLOUDFLARE_REFUSED : CM_CLOUDFLARE_RECORD_REFUSED;
 }

@@ -23,6 +23,7 @@ typedef struct CmDns01Item
 	bool		remove;
 	bool		done;			/* it is there, or it is not: as wanted */
 	bool		mark;			/* the provider's own note */
+	bool		sent;			/* in the request under way */
 	CmDns01Id	id;				/* "": not known */
 } CmDns01Item;
 

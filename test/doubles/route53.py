@@ -10,6 +10,8 @@ API_URL answers Route 53 and STS (POST /), HTTP_URL the metadata servers. Option
     skew        seconds that this server's clock is ahead (0)
     hide        1: DNS does not show changes, although the API has them; back to 0, it shows all
     deny        action that is denied: "route53:GetChange"
+    bad         names (regular expression) whose sets AWS will not have, and says so
+    policy      names (regular expression) that the permission to change record sets does not cover
     shape       "batch" (default): InvalidChangeBatch in its own shape, "error": as ErrorResponse
     role_seconds    how long granted keys are good for (3600)
 A fault "conflict" changes the set before the change is looked at; "prior" answers PriorRequestNotComplete; "throttle" Throttling;
@@ -344,6 +346,8 @@ class Route53(apiserver.App):
         if zone.linked:
             raise Refused(403, "AccessDenied", "The resource hostedzone/%s can only be managed through AWS Cloud Map" % ident)
         changes = self.parse_batch(request.body)
+        if self.option("policy", "") and any(re.search(self.option("policy", ""), c[1]) for c in changes):
+            raise Refused(403, "AccessDenied", "User: arn:aws:iam::1:user/t is not authorized to access this resource")
         if request.fault.get("do") == "prior" or time.monotonic() < zone.busy_until:
             raise Refused(400, "PriorRequestNotComplete", "The request was rejected because Route 53 was still processing a prior request.")
         if request.fault.get("do") == "conflict":
@@ -366,7 +370,8 @@ class Route53(apiserver.App):
         sets, errors = dict(zone.sets), []
         for action, name, rtype, ttl, values in changes:
             there = sets.get((name, rtype))
-            if name != zone.name and not name.endswith("." + zone.name):
+            bad = self.option("bad", "")
+            if (name != zone.name and not name.endswith("." + zone.name)) or (bad and re.search(bad, name)):
                 errors.append("RRSet with DNS name %s. is not permitted in zone %s." % (name, zone.name))
             elif rtype == "TXT" and not all(re.fullmatch(r'"(?:[^"\\]|\\.){0,255}"(?: "(?:[^"\\]|\\.){0,255}")*', v) for v in values):
                 errors.append("Invalid Resource Record: FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) encountered with '%s'" % values)

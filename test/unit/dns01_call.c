@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#define CALLS_MAX 16
+
 typedef enum Kind
 {
 	FIND, APPLY, CONFIRM
@@ -35,6 +37,7 @@ on_done(CmDns01Result *result, void *arg)
 	assert_false(waiting->done);
 	waiting->done = true;
 	o->status = result->status;
+	o->touched = result->touched;
 	o->code = result->status.code;
 	o->retry_after = result->retry_after;
 	snprintf(o->zone, sizeof(o->zone), "%s", result->zone);
@@ -45,45 +48,65 @@ on_done(CmDns01Result *result, void *arg)
 	free(result->ids);
 }
 
-static Outcome
-run(const Asked *asked, Kind kind, CmDns01Call *call, const HttpStep *steps)
+/* All calls begin at the same moment. */
+static void
+run_all(const Asked *asked, Kind kind, CmDns01Call *calls, int count, const HttpStep *steps, Outcome *outcomes)
 {
 	const CmDns01Provider *provider = cm_dns01_provider(asked->type);
-	Waiting		waiting;
+	Waiting    *waiting = calloc((size_t) count, sizeof(Waiting));
 	CmStatus	st = CM_STATUS_INIT;
 	CmLoop	   *loop = cm_loop_create(NULL, &st);
 	char		config[4096];
 	CmJson	   *json;
-	bool		ok;
+	int			i;
 
-	memset(&waiting, 0, sizeof(waiting));
-	waiting.count = call->count;
+	assert_non_null(waiting);
 	snprintf(config, sizeof(config), "{\"endpoint\": \"http://127.0.0.1:%d\"%s%s}", http_script_start(steps),
 			 asked->config[0] != '\0' ? ", " : "", asked->config);
 	json = cm_json_parse(cm_slice(config, strlen(config)), sizeof(config), &st);
 	if (json == NULL)
 		fail_msg("%s: %s", st.reason, config);
-	call->loop = loop;
-	call->config = json;
-	call->secret = cm_slice(asked->secret, strlen(asked->secret));
-	call->done = on_done;
-	call->arg = &waiting;
-	ok = kind == FIND ? provider->find_zone(call, &st) : kind == APPLY ? provider->apply(call, &st) : provider->confirm(call, &st);
-	cm_json_free(json);
-	if (!ok)
-		fail_msg("not started: %s", st.reason);
-	assert_false(waiting.done);
-	while (!waiting.done)
+	for (i = 0; i < count; i++)
 	{
-		struct pollfd p = {cm_loop_fd(loop), POLLIN, 0};
+		CmDns01Call *call = &calls[i];
+		bool		ok;
 
-		poll(&p, 1, (int) cm_loop_timeout(loop));
-		cm_loop_dispatch(loop);
+		waiting[i].count = call->count;
+		call->loop = loop;
+		call->config = json;
+		call->secret = cm_slice(asked->secret, strlen(asked->secret));
+		call->done = on_done;
+		call->arg = &waiting[i];
+		ok = kind == FIND ? provider->find_zone(call, &st) : kind == APPLY ? provider->apply(call, &st) : provider->confirm(call, &st);
+		if (!ok)
+			fail_msg("not started: %s", st.reason);
+		assert_false(waiting[i].done);
+	}
+	cm_json_free(json);
+	for (i = 0; i < count; i++)
+	{
+		while (!waiting[i].done)
+		{
+			struct pollfd p = {cm_loop_fd(loop), POLLIN, 0};
+
+			poll(&p, 1, (int) cm_loop_timeout(loop));
+			cm_loop_dispatch(loop);
+		}
+		outcomes[i] = waiting[i].outcome;
 	}
 	assert_int_equal(cm_loop_active(loop), 0);
 	cm_loop_destroy(loop);
+	free(waiting);
 	http_script_end();
-	return waiting.outcome;
+}
+
+static Outcome
+run(const Asked *asked, Kind kind, CmDns01Call *call, const HttpStep *steps)
+{
+	Outcome		outcome;
+
+	run_all(asked, kind, call, 1, steps, &outcome);
+	return outcome;
 }
 
 Outcome
@@ -110,6 +133,52 @@ dns01_confirm(const Asked *asked, const char *zone, const char *change_id, const
 	CmDns01Call call = {.zone = zone, .change_id = change_id};
 
 	return run(asked, CONFIRM, &call, steps);
+}
+
+void
+dns01_apply_all(const Asked *asked, const char *zone, const char *zone_id, const CmDns01Record *const *records, int count, const HttpStep *steps,
+				Outcome *outcomes)
+{
+	CmDns01Call calls[CALLS_MAX];
+
+	assert_true(count <= CALLS_MAX);
+	memset(calls, 0, sizeof(calls));
+	for (int i = 0; i < count; i++)
+	{
+		calls[i].zone = zone;
+		calls[i].zone_id = zone_id;
+		calls[i].records = records[i];
+		while (records[i][calls[i].count].name != NULL)
+			calls[i].count++;
+	}
+	run_all(asked, APPLY, calls, count, steps, outcomes);
+}
+
+void
+dns01_confirm_all(const Asked *asked, const char *zone, const char *change_id, int count, const HttpStep *steps, Outcome *outcomes)
+{
+	CmDns01Call calls[CALLS_MAX];
+
+	assert_true(count <= CALLS_MAX);
+	memset(calls, 0, sizeof(calls));
+	for (int i = 0; i < count; i++)
+	{
+		calls[i].zone = zone;
+		calls[i].change_id = change_id;
+	}
+	run_all(asked, CONFIRM, calls, count, steps, outcomes);
+}
+
+void
+dns01_find_all(const Asked *asked, const char *const *names, int count, const HttpStep *steps, Outcome *outcomes)
+{
+	CmDns01Call calls[CALLS_MAX];
+
+	assert_true(count <= CALLS_MAX);
+	memset(calls, 0, sizeof(calls));
+	for (int i = 0; i < count; i++)
+		calls[i].name = names[i];
+	run_all(asked, FIND, calls, count, steps, outcomes);
 }
 
 const char *

@@ -341,6 +341,157 @@ test_key_and_email(void **state)
 	assert_int_equal(dns01_apply(&asked, "example.com", NULL, records, steps).code, CM_OK);
 }
 
+/* ---- what several calls want at the same moment ---- */
+
+#define NAME_B "_acme-challenge.b.example.com"
+#define NAME_C "_acme-challenge.c.example.com"
+#define RECORD_OF(id, name, content) "{\"id\":\"" id "\",\"type\":\"TXT\",\"name\":\"" name "\",\"content\":\"\\\"" content "\\\"\"}"
+#define POST_OF(name, value) "{\"type\":\"TXT\",\"name\":\"" name "\",\"content\":\"\\\"" value "\\\"\",\"ttl\":60,\"proxied\":false,\"comment\":\"certmgr: ACME challenge, may be deleted\"}"
+#define POSTED(posts) "{\"success\":true,\"result\":{\"posts\":[" posts "]}}"
+#define LIST_ALL(page) "GET /zones/" Z "/dns_records?type=TXT&per_page=500&page=" page " "
+
+static const CmDns01Record add_1[] = {{.name = NAME, .value = "one"}, {.name = NULL}};
+static const CmDns01Record add_1_again[] = {{.name = NAME, .value = "one"}, {.name = NULL}};
+static const CmDns01Record add_2[] = {{.name = NAME_B, .value = "two"}, {.name = NAME, .value = "more"}, {.name = NULL}};
+static const CmDns01Record add_3[] = {{.name = NAME_C, .value = "three"}, {.name = NULL}};
+static const CmDns01Record drop_3[] = {{.name = NAME_C, .value = "old", .remove = true, .id = R1}, {.name = NULL}};
+static const CmDns01Record *const calls[] = {add_1, add_2, drop_3, add_1_again};
+static const CmDns01Record *const adds[] = {add_1, add_2, add_3};
+
+static void
+test_together(void **state)
+{
+	const HttpStep steps[] = {
+		{BATCH, "{\"deletes\":[{\"id\":\"" R1 "\"}],\"posts\":[" POST_OF(NAME, "one") "," POST_OF(NAME_B, "two") "," POST_OF(NAME, "more") "]}", "200 OK",
+		POSTED(RECORD_OF(R2, NAME, "one") "," RECORD_OF(R1, NAME, "more"))},
+		END
+	};
+	Outcome		o[4];
+
+	(void) state;
+	dns01_apply_all(&cloudflare, "example.com", Z, calls, 4, steps, o);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(o[i].code, CM_OK);
+	assert_string_equal(o[0].ids[0], R2);
+	assert_string_equal(o[1].ids[0], "");
+	assert_string_equal(o[1].ids[1], R1);
+	/* Two added the same record: it is one, which either may delete. */
+	assert_string_equal(o[3].ids[0], R2);
+}
+
+/* A conflict of some: one look at all of the zone tells which; who has what it wants is told so. */
+static void
+test_conflict_together(void **state)
+{
+	const HttpStep steps[] = {
+		{BATCH, NULL, "400 Bad Request", ERRORS("{\"code\":81058,\"message\":\"An identical record already exists.\"}")},
+		{LIST_ALL("1"), NULL, "200 OK", "{\"success\":true,\"result\":[" RECORD_OF(R1, "x.example.com", "one") "],\"result_info\":{\"total_pages\":2}}"},
+		{LIST_ALL("2"), NULL, "200 OK", "{\"success\":true,\"result\":[" RECORD_OF(R2, NAME, "one") "],\"result_info\":{\"total_pages\":2}}"},
+		{BATCH, "\"posts\":[" POST_OF(NAME_B, "two") "," POST_OF(NAME, "more") "," POST_OF(NAME_C, "three") "]}", "200 OK", POSTED("")},
+		END
+	};
+	Outcome		o[3];
+
+	(void) state;
+	dns01_apply_all(&cloudflare, "example.com", Z, adds, 3, steps, o);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(o[i].code, CM_OK);
+	assert_string_equal(o[0].ids[0], R2);
+}
+
+/* Cloudflare does not say which record it does not like: the culprit is found by halves, and fails alone. */
+static void
+test_culprit(void **state)
+{
+#define CNAME ERRORS("{\"code\":81054,\"message\":\"A CNAME record with that host already exists.\"}")
+	const HttpStep steps[] = {
+		{BATCH, NULL, "400 Bad Request", CNAME},
+		{BATCH, "\"posts\":[" POST_OF(NAME, "one") "]}", "200 OK", POSTED("")},
+		{BATCH, "\"posts\":[" POST_OF(NAME_B, "two") "," POST_OF(NAME, "more") "," POST_OF(NAME_C, "three") "]}", "400 Bad Request", CNAME},
+		{BATCH, "\"posts\":[" POST_OF(NAME_B, "two") "," POST_OF(NAME, "more") "]}", "200 OK", POSTED("")},
+		{BATCH, "\"posts\":[" POST_OF(NAME_C, "three") "]}", "400 Bad Request", CNAME},
+		END
+	};
+	Outcome		o[3];
+
+	(void) state;
+	dns01_apply_all(&cloudflare, "example.com", Z, adds, 3, steps, o);
+	assert_int_equal(o[0].code, CM_OK);
+	assert_int_equal(o[1].code, CM_OK);
+	assert_int_equal(o[2].code, CM_REFUSED);
+	assert_non_null(strstr(o[2].status.detail, "There is a CNAME at the name"));
+	assert_false(o[2].touched);
+}
+
+/* What concerns all is told to all, once. */
+static void
+test_all_fail(void **state)
+{
+	static const Fault faults[] = {
+		{"403 Forbidden", ERRORS("{\"code\":10000,\"message\":\"Authentication error\"}"), CM_REFUSED, -1, NULL},
+		{"403 Forbidden", "", CM_REFUSED, -1, NULL},
+		{"429 Too Many Requests\r\nRetry-After: 17", "", CM_LIMIT, 17, NULL},
+		{NULL, NULL, CM_NETWORK, -1, NULL},
+		{"502 Bad Gateway", "", CM_NETWORK, -1, NULL},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+	{
+		const HttpStep steps[] = {{BATCH, NULL, faults[i].status, faults[i].body}, END};
+		Outcome		o[3];
+
+		dns01_apply_all(&cloudflare, "example.com", Z, adds, 3, steps, o);
+		for (int j = 0; j < 3; j++)
+		{
+			assert_int_equal(o[j].code, faults[i].code);
+			assert_int_equal(o[j].retry_after, faults[i].retry_after);
+		}
+	}
+}
+
+/* More records than a batch holds: each batch is one of whole calls, and a call that is larger takes several. */
+static void
+test_batch_limit(void **state)
+{
+	static char values[130][16];
+	CmDns01Record many[131];
+	CmDns01Record more[131];
+	CmDns01Record most[251];
+	static char names[250][32];
+	const CmDns01Record *const records[] = {many, more, most};
+	const HttpStep steps[] = {
+		{BATCH, "\"content\":\"\\\"v129\\\"\",\"ttl\":60,\"proxied\":false,\"comment\":\"certmgr: ACME challenge, may be deleted\"}]}", "200 OK", POSTED("")},
+		{BATCH, "\"content\":\"\\\"v129\\\"\",\"ttl\":60,\"proxied\":false,\"comment\":\"certmgr: ACME challenge, may be deleted\"}]}", "200 OK", POSTED("")},
+		{BATCH, "{\"deletes\":[],\"posts\":[" POST_OF("n0.example.com", "x") ",", "200 OK", POSTED("")},
+		{BATCH, "{\"deletes\":[],\"posts\":[" POST_OF("n200.example.com", "x") ",", "200 OK", POSTED("")},
+		END
+	};
+	Outcome		o[3];
+
+	(void) state;
+	memset(many, 0, sizeof(many));
+	memset(most, 0, sizeof(most));
+	for (int i = 0; i < 130; i++)
+	{
+		snprintf(values[i], sizeof(values[i]), "v%d", i);
+		many[i].name = NAME;
+		many[i].value = values[i];
+	}
+	memcpy(more, many, sizeof(more));
+	for (int i = 0; i < 130; i++)
+		more[i].name = NAME_B;
+	for (int i = 0; i < 250; i++)
+	{
+		snprintf(names[i], sizeof(names[i]), "n%d.example.com", i);
+		most[i].name = names[i];
+		most[i].value = "x";
+	}
+	dns01_apply_all(&cloudflare, "example.com", Z, records, 3, steps, o);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(o[i].code, CM_OK);
+}
+
 int
 main(void)
 {
@@ -355,6 +506,11 @@ main(void)
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_zone_then_apply),
 		cmocka_unit_test(test_key_and_email),
+		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_conflict_together),
+		cmocka_unit_test(test_culprit),
+		cmocka_unit_test(test_all_fail),
+		cmocka_unit_test(test_batch_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
