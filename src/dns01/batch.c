@@ -26,6 +26,11 @@ batch_free(CmDns01Batch *batch)
 	while (*b != batch)
 		b = &(*b)->next;
 	*b = batch->next;
+	for (CmDns01Batch *part = batch->next; part != NULL; part = part->next)
+	{
+		if (part->part_of == batch)
+			part->part_of = NULL;
+	}
 	cm_op_end(&batch->op);
 	cm_timer_cancel(batch->timer);
 	if (batch->kind->release != NULL)
@@ -45,19 +50,21 @@ same_place(const CmDns01Batch *batch, const CmDns01BatchKind *kind, const CmLoop
 	return batch->kind == kind && batch->op.loop == loop && memcmp(batch->place, place, CM_DNS01_KEY) == 0;
 }
 
+/* Behind that one; NULL: behind all. */
 static CmDns01Batch *
-batch_create(const CmDns01BatchKind *kind, CmLoop *loop, const uint8_t place[CM_DNS01_KEY])
+batch_create(const CmDns01BatchKind *kind, CmLoop *loop, const uint8_t place[CM_DNS01_KEY], CmDns01Batch *behind)
 {
 	CmDns01Batch *batch = calloc(1, kind->size);
-	CmDns01Batch **b = &batches;
+	CmDns01Batch **b = behind != NULL ? &behind->next : &batches;
 
 	if (batch == NULL)
 		return NULL;
 	batch->kind = kind;
 	memcpy(batch->place, place, CM_DNS01_KEY);
 	cm_op_begin(&batch->op, loop, drop);
-	while (*b != NULL)
+	while (behind == NULL && *b != NULL)
 		b = &(*b)->next;
+	batch->next = *b;
 	*b = batch;
 	return batch;
 }
@@ -153,16 +160,21 @@ append(CmDns01Batch *batch, CmDns01Task *task, int records)
 bool
 cm_dns01_batch_join(const CmDns01BatchKind *kind, CmDns01Task *task, int records, const uint8_t place[CM_DNS01_KEY])
 {
-	CmDns01Batch *batch = batches;
+	CmDns01Batch *last = NULL;
+	CmDns01Batch *batch;
 
-	while (batch != NULL && (!same_place(batch, kind, task->loop, place) || batch->closed || batch->records + records > kind->records_max))
-		batch = batch->next;
-	if (batch != NULL)
+	for (batch = batches; batch != NULL; batch = batch->next)
 	{
-		append(batch, task, records);
+		if (same_place(batch, kind, task->loop, place))
+			last = batch;
+	}
+	/* Not into an earlier one that has room: who comes later is not served before others. */
+	if (last != NULL && !last->closed && last->records + records <= kind->records_max)
+	{
+		append(last, task, records);
 		return true;
 	}
-	batch = batch_create(kind, task->loop, place);
+	batch = batch_create(kind, task->loop, place, NULL);
 	if (batch == NULL)
 		return false;
 	append(batch, task, records);
@@ -186,14 +198,32 @@ cm_dns01_batch_leave(CmDns01Batch *batch, CmDns01Task *task)
 	batch->records -= task->records;
 }
 
+/* The last batch that was made of tasks of this one, or itself. */
+static CmDns01Batch *
+last_part(CmDns01Batch *batch)
+{
+	CmDns01Batch *last = batch;
+
+	for (CmDns01Batch *b = batch->next; b != NULL; b = b->next)
+	{
+		if (b->part_of == batch)
+			last = b;
+	}
+	return last;
+}
+
 void
 cm_dns01_batch_move(CmDns01Batch *batch, CmDns01Task *task, CmDns01Batch **to)
 {
 	CmStatus	st = CM_STATUS_INIT;
 
 	cm_dns01_batch_leave(batch, task);
-	if (*to == NULL && (*to = batch_create(batch->kind, batch->op.loop, batch->place)) != NULL)
+	/* Before those who came later. */
+	if (*to == NULL && (*to = batch_create(batch->kind, batch->op.loop, batch->place, last_part(batch))) != NULL)
+	{
 		(*to)->closed = true;
+		(*to)->part_of = batch;
+	}
 	if (*to != NULL)
 	{
 		append(*to, task, task->records);

@@ -33,6 +33,7 @@ struct CmDns01Batch
 	CmDns01Task *tasks;			/* in the order they came */
 	int			ntasks;
 	int			records;
+	const CmDns01Batch *part_of;	/* the batch it was made of, while that is there */
 	bool		closed;			/* nobody joins: it is under way, or part of one that was refused */
 	bool		under_way;
 };

@@ -8,10 +8,14 @@
 
 #include "lifecycle/acme_work.h"
 #include "lifecycle/challenge.h"
+#include "store/job.h"
+#include "utils/timestamp.h"
 
 /* After some failures nobody waits for it any more: once or twice an hour is enough for a provider that is broken or gone. */
 #define PATIENT_AFTER 8
 #define PATIENT_S 3600
+/* A provider's call takes about that long. */
+#define IN_FLIGHT_MS 300
 
 static CmFate
 later(CmWork *work, const char *trouble, int64 retry_after)
@@ -30,6 +34,9 @@ cm_acme_cleanup_prepare(CmWork *work)
 	CmDnsRecordRow *records = cm_dns_record_list(work->job.target_id, &count);
 
 	cm_challenge_withdraw(work->job.target_id);
+	/* Cancelled while a provider is still writing: what is taken out before it is in would stay. */
+	if (count > 0 && cm_job_in_flight("acme_order", work->job.target_id, GetCurrentTimestamp()))
+		return cm_work_again(work, IN_FLIGHT_MS, true);
 	/* Law L1: "removing" is committed before the provider is asked. One after the other: of two equal ones the last one is taken out. */
 	for (int i = 0; i < count; i++)
 	{

@@ -95,6 +95,14 @@ cm_job_park(int64 id, TimestampTz until)
 }
 
 bool
+cm_job_in_flight(const char *kind, int64 target_id, TimestampTz now)
+{
+	static CmQuery look = {"SELECT FROM certmgr_private.job WHERE kind = $1 AND target_id = $2 AND lease_until > $3", 3, {TEXTOID, INT8OID, TIMESTAMPTZOID}};
+
+	return cm_query(&look, (Datum[]) {cm_datum_text(kind), Int64GetDatum(target_id), TimestampTzGetDatum(now)}, NULL).count > 0;
+}
+
+bool
 cm_job_hold(const CmJobRow *job, TimestampTz at_least, TimestampTz lease_until)
 {
 	static CmQuery look = {

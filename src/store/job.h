@@ -39,6 +39,8 @@ extern bool cm_job_again(const CmJobRow *job, TimestampTz due_at, bool progress)
 extern bool cm_job_fail(const CmJobRow *job, TimestampTz due_at, const char *reason);
 /* The same, for a reason of ours: nobody has failed. */
 extern bool cm_job_hinder(const CmJobRow *job, TimestampTz due_at, const char *reason);
+/* Is the object's job leased, so that something of it may be under way? */
+extern bool cm_job_in_flight(const char *kind, int64 target_id, TimestampTz now);
 /* Keeps the lease at least until then, or as long as lease_until; false when it was lost. The row stays locked to the end of the transaction. */
 extern bool cm_job_hold(const CmJobRow *job, TimestampTz at_least, TimestampTz lease_until);
 /* Gives the lease back, due now: nothing was done, or nothing is known. */

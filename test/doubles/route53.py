@@ -346,14 +346,14 @@ class Route53(apiserver.App):
         if zone.linked:
             raise Refused(403, "AccessDenied", "The resource hostedzone/%s can only be managed through AWS Cloud Map" % ident)
         changes = self.parse_batch(request.body)
-        if self.option("policy", "") and any(re.search(self.option("policy", ""), c[1]) for c in changes):
-            raise Refused(403, "AccessDenied", "User: arn:aws:iam::1:user/t is not authorized to access this resource")
         if request.fault.get("do") == "prior" or time.monotonic() < zone.busy_until:
             raise Refused(400, "PriorRequestNotComplete", "The request was rejected because Route 53 was still processing a prior request.")
         if request.fault.get("do") == "conflict":
             name = changes[0][1]
             ttl, values = zone.sets.get((name, "TXT"), (300, []))
             zone.sets[(name, "TXT")] = (ttl, values + ['"somebody else %d"' % len(values)])
+        if self.option("policy", "") and any(re.search(self.option("policy", ""), c[1]) for c in changes):
+            raise Refused(403, "AccessDenied", "User: arn:aws:iam::1:user/t is not authorized to access this resource")
         self.apply(zone, changes)
         ident = "C" + secrets.token_hex(10).upper()
         left = self.option("pending", 0)

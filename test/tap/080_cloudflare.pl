@@ -126,8 +126,8 @@ is_deeply(foreign(), $theirs, 'which are untouched');
 CertmgrTest::control($api, '/set', { batch => '0' });
 faults({ method => 'POST', path => 'dns_records$', do => 'lost' }, { method => 'DELETE', do => 'lost' });
 issues(order('cloudflare', 'single.example.test', '*.single.example.test'), 'without the batch, with lost answers');
-CertmgrTest::control($api, '/set', { batch => '1' });
 clean('without the batch');
+CertmgrTest::control($api, '/set', { batch => '1' });
 
 # The worker is killed while Cloudflare works: the call is carried out, its outcome is known to nobody. Then the same while it cleans up.
 for my $what ([ 'posts', 'writing' ], [ 'deletes', 'cleaning up' ])
