@@ -238,6 +238,8 @@ class Udp(socketserver.ThreadingUDPServer):
 
 class Tcp(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    # A hundred orders that were written at once are validated at once; with five the others wait for seconds.
+    request_queue_size = 256
     allow_reuse_address = True
 
 
