@@ -113,6 +113,7 @@ CREATE TABLE certmgr_private.job (
 	UNIQUE (kind, target_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX job_due_at_idx ON certmgr_private.job (due_at, id);
+CREATE INDEX job_lane_holder_idx ON certmgr_private.job (lane, holder, due_at, id);
 COMMENT ON COLUMN certmgr_private.job.lane IS 'ACME account, 0: none; lanes take turns';
 COMMENT ON COLUMN certmgr_private.job.holder IS 'subscriber, 0: none; within a lane holders take turns';
 COMMENT ON COLUMN certmgr_private.job.failing_since IS 'the first of the attempts that failed in a row; null: none, or the reason was on our side';

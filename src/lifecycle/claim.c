@@ -5,8 +5,9 @@
  * Jobs of one ACME account are a lane, those of one subscriber have one
  * holder. Lanes take turns, within a lane holders do: a fleet that asks for
  * ten thousand certificates at once delays nobody else's. Only both ends of
- * the queue are looked at, the oldest jobs and the newest, so that a claim
- * costs the same however long the queue is.
+ * the queue are looked at, the oldest jobs and the newest, and when it is
+ * longer the oldest job of some holders, of others each time: a claim costs the
+ * same however long the queue is, and nobody waits for what stands before him.
  */
 #include "postgres.h"
 
@@ -21,6 +22,8 @@
 #define OLDEST_EACH 4
 #define OLDEST_MIN 64
 #define NEWEST 64
+/* And so many holders: a step through an index each. Two fleets of ten thousand are two. */
+#define HOLDERS 16
 /* One CA leaves this part of the places to others. */
 #define SHARE_PART 8
 /* Of a CA that takes so many requests a second no more jobs are begun than get through in some seconds: others' places, and leases, are not spent on waiting. */
@@ -221,14 +224,48 @@ admit(Lane *lane, const CmJobRow *job, CmClaim *claim)
 	return true;
 }
 
+static bool
+is_among(const Candidate *candidates, int count, const CmJobRow *job)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (candidates[i].job.id == job->id)
+			return true;
+	}
+	return false;
+}
+
+static Candidate *
+find_candidates(const CmClaim *claim, int *count)
+{
+	/* Of this process, which has one engine. */
+	static CmJobTurn turn = CM_JOB_TURN_FIRST;
+	int			oldest = OLDEST_EACH * claim->room + OLDEST_MIN;
+	int			found;
+	int			further = 0;
+	CmJobRow   *jobs = cm_job_due(claim->now, oldest, NEWEST, &found);
+	Candidate  *candidates = palloc(sizeof(Candidate) * (found + HOLDERS));
+
+	for (*count = 0; *count < found; (*count)++)
+		candidates[*count] = (Candidate) {jobs[*count], 0};
+	if (found < oldest)
+		return candidates;
+	jobs = cm_job_due_in_turn(claim->now, &turn, HOLDERS, &further);
+	for (int i = 0; i < further; i++)
+	{
+		if (!is_among(candidates, found, &jobs[i]))
+			candidates[(*count)++] = (Candidate) {jobs[i], 0};
+	}
+	return candidates;
+}
+
 CmJobRow *
 cm_claim(CmClaim *claim, int *count)
 {
 	int			found;
 	int			chosen_count = 0;
 	int			breaker_count;
-	CmJobRow   *jobs = cm_job_due(claim->now, OLDEST_EACH * claim->room + OLDEST_MIN, NEWEST, &found);
-	Candidate  *candidates = palloc(sizeof(Candidate) * Max(found, 1));
+	Candidate  *candidates = find_candidates(claim, &found);
 	int64	   *chosen = palloc(sizeof(int64) * Max(found, 1));
 	CmBreaker  *breakers;
 	Lanes		lanes = {palloc(sizeof(Lane) * Max(found, 1)), 0};
@@ -236,10 +273,8 @@ cm_claim(CmClaim *claim, int *count)
 	*count = 0;
 	claim->held = false;
 	if (found == 0)
-		return jobs;
+		return NULL;
 	breakers = cm_breaker_list(&breaker_count);
-	for (int i = 0; i < found; i++)
-		candidates[i] = (Candidate) {jobs[i], 0};
 	take_turns(claim, candidates, found);
 	for (int i = 0; i < found && chosen_count < claim->room; i++)
 	{

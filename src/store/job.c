@@ -40,20 +40,25 @@ static CmJobRow *
 to_jobs(const CmRows *rows, int *count)
 {
 	CmJobRow   *jobs = palloc0(sizeof(CmJobRow) * Max(rows->count, 1));
+	CmJobRow   *job = jobs;
 
 	for (int i = 0; i < rows->count; i++)
 	{
-		jobs[i].id = cm_rows_int64(rows, i, 0);
-		strlcpy(jobs[i].kind, cm_rows_text(rows, i, 1), sizeof(jobs[i].kind));
-		jobs[i].target_id = cm_rows_int64(rows, i, 2);
-		jobs[i].due_at = DatumGetTimestampTz(cm_rows_value(rows, i, 3));
-		jobs[i].attempt = DatumGetInt32(cm_rows_value(rows, i, 4));
-		jobs[i].lease_epoch = cm_rows_int64(rows, i, 5);
-		jobs[i].lane = cm_rows_int64(rows, i, 6);
-		jobs[i].holder = cm_rows_int64(rows, i, 7);
-		jobs[i].failing_since = cm_rows_time(rows, i, 8, 0);
+		/* A holder without a due job. */
+		if (cm_rows_null(rows, i, 0))
+			continue;
+		job->id = cm_rows_int64(rows, i, 0);
+		strlcpy(job->kind, cm_rows_text(rows, i, 1), sizeof(job->kind));
+		job->target_id = cm_rows_int64(rows, i, 2);
+		job->due_at = DatumGetTimestampTz(cm_rows_value(rows, i, 3));
+		job->attempt = DatumGetInt32(cm_rows_value(rows, i, 4));
+		job->lease_epoch = cm_rows_int64(rows, i, 5);
+		job->lane = cm_rows_int64(rows, i, 6);
+		job->holder = cm_rows_int64(rows, i, 7);
+		job->failing_since = cm_rows_time(rows, i, 8, 0);
+		job++;
 	}
-	*count = rows->count;
+	*count = job - jobs;
 	return jobs;
 }
 
@@ -69,6 +74,27 @@ cm_job_due(TimestampTz now, int oldest, int newest, int *count)
 		3, {TIMESTAMPTZOID, INT4OID, INT4OID}};
 	CmRows		rows = cm_query(&due, (Datum[]) {TimestampTzGetDatum(now), Int32GetDatum(oldest), Int32GetDatum(newest)}, NULL);
 
+	return to_jobs(&rows, count);
+}
+
+CmJobRow *
+cm_job_due_in_turn(TimestampTz now, CmJobTurn *turn, int holders, int *count)
+{
+	/* From one holder to the next by the index on (lane, holder): it costs the same however many jobs each has. */
+	static CmQuery due = {
+		"WITH RECURSIVE h (lane, holder) AS ("
+		" (SELECT f.lane, f.holder FROM certmgr_private.job f WHERE (f.lane, f.holder) > ($2, $3) ORDER BY f.lane, f.holder LIMIT 1)"
+		" UNION ALL SELECT n.lane, n.holder FROM h, LATERAL"
+		" (SELECT f.lane, f.holder FROM certmgr_private.job f WHERE (f.lane, f.holder) > (h.lane, h.holder) ORDER BY f.lane, f.holder LIMIT 1) n)"
+		" SELECT d.*, h.lane, h.holder FROM (SELECT lane, holder FROM h LIMIT $4) h LEFT JOIN LATERAL"
+		" (SELECT " JOB_COLUMNS JOB_DUE " AND j.lane = h.lane AND j.holder = h.holder ORDER BY j.due_at, j.id LIMIT 1) d ON true",
+		4, {TIMESTAMPTZOID, INT8OID, INT8OID, INT4OID}};
+	CmRows		rows = cm_query(&due,
+								(Datum[]) {TimestampTzGetDatum(now), Int64GetDatum(turn->lane), Int64GetDatum(turn->holder), Int32GetDatum(holders)}, NULL);
+
+	*turn = (CmJobTurn) CM_JOB_TURN_FIRST;
+	if (rows.count == holders)
+		*turn = (CmJobTurn) {cm_rows_int64(&rows, holders - 1, 9), cm_rows_int64(&rows, holders - 1, 10)};
 	return to_jobs(&rows, count);
 }
 

@@ -24,6 +24,15 @@ typedef struct CmJobRow
 
 /* Due jobs that are not leased: the oldest ones, and the newest ones. Not locked. */
 extern CmJobRow *cm_job_due(TimestampTz now, int oldest, int newest, int *count);
+/* How far the holders had their turn. */
+typedef struct CmJobTurn
+{
+	int64		lane;
+	int64		holder;
+} CmJobTurn;
+#define CM_JOB_TURN_FIRST {-1, -1}
+/* The oldest due job of each of the next so many holders (of that lane); moves the turn on, after the last one to the first. */
+extern CmJobRow *cm_job_due_in_turn(TimestampTz now, CmJobTurn *turn, int holders, int *count);
 /* Claims these, as far as they are still due and not leased (FOR UPDATE SKIP LOCKED), until lease_until. Array in the current context. */
 extern CmJobRow *cm_job_claim(TimestampTz now, TimestampTz lease_until, const int64 *ids, int id_count, int *count);
 /* One that is not leased is due later. */

@@ -113,6 +113,21 @@ cmp_ok($node->safe_psql('postgres', q{WITH first AS (SELECT o.subscriber, min(x.
 	SELECT count(*) FROM first f JOIN first s ON f.subscriber = 'fleet' AND s.subscriber = 'small' AND f.request < s.request}),
 	'<', 15, 'the small one, asked for last, is not served last');
 
+# Neither does what waits in front and behind: a CA that takes one order at a time, and that one waits for a person.
+$node->safe_psql('postgres', q{
+	SELECT certmgr.create_dns_provider('hand', 'manual');
+	SELECT certmgr.set_dns_zone('queue.example.test', 'hand');
+	SELECT certmgr.alter_acme_ca('one', quirks => '{"in_flight": 1}');
+	SELECT certmgr.create_subscriber('queue', 'one', auto_renew => false, sans => '{queue.example.test}');
+	SELECT certmgr.create_subscriber('between', 'two', auto_renew => false, sans => '{between.example.test}');
+	BEGIN;
+	SELECT certmgr.issue('queue') FROM generate_series(1, 300);
+	SELECT certmgr.issue('between');
+	SELECT certmgr.issue('queue') FROM generate_series(1, 300);
+	COMMIT});
+ok(CertmgrTest::poll_until($node, issued('between'), '1', 60), 'one between two queues is served');
+is($node->safe_psql('postgres', issued('queue')), '0', 'while those wait');
+
 $again->kill_kill;
 $node->stop;
 done_testing();
