@@ -224,7 +224,7 @@ keep('deep.csr', "certmgr.ca_csr('too deep')");
 run_command([ 'openssl', 'x509', '-req', '-in', "$dir/deep.csr", '-CA', "$dir/end.pem", '-CAkey', "$dir/end.key", '-CAcreateserial', '-days', '800', '-sha256', '-extfile', "$dir/end.cnf", '-out', "$dir/deep.pem" ]);
 my ($deep, $end) = map { CertmgrTest::slurp("$dir/$_") } 'deep.pem', 'end.pem';
 my ($status, $stdout, $stderr) = $node->psql('postgres', "SELECT certmgr.install_ca_certificate('too deep', '$deep', '$end$off')");
-like($stderr, qr/has path length 0, and 1 CAs below it/, 'a chain that its path length forbids is refused');
+like($stderr, qr/Above it is a CA with path length 0; CAs below that one: 1/, 'a chain that its path length forbids is refused');
 
 # With its key: it issues here, what it signed before stays good.
 run_command([ 'openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-keyout', "$dir/imp.key", '-passout', 'pass:secret', '-subj', '/O=Example/CN=Imported Root', '-days', '3000', '-sha256',
