@@ -89,16 +89,6 @@ typedef struct Tally
 	int			size;
 } Tally;
 
-static int
-by_key(const void *a, const void *b)
-{
-	const CmLimitKey *left = a;
-	const CmLimitKey *right = b;
-	int			order = strcmp(left->scope, right->scope);
-
-	return order != 0 ? order : strcmp(left->key, right->key);
-}
-
 static void
 tally_put(Tally *tally, const CmLimitKey *key, int n)
 {
@@ -117,10 +107,10 @@ tally_sum(Tally *tally)
 {
 	int			count = 0;
 
-	qsort(tally->keys, tally->count, sizeof(CmLimitKey), by_key);
+	qsort(tally->keys, tally->count, sizeof(CmLimitKey), cm_acme_limit_key_compare);
 	for (int i = 0; i < tally->count; i++)
 	{
-		if (count > 0 && by_key(&tally->keys[count - 1], &tally->keys[i]) == 0)
+		if (count > 0 && cm_acme_limit_key_compare(&tally->keys[count - 1], &tally->keys[i]) == 0)
 			tally->keys[count - 1].n += tally->keys[i].n;
 		else
 			tally->keys[count++] = tally->keys[i];

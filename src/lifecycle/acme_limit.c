@@ -30,8 +30,8 @@ by_text(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-static int
-by_key(const void *a, const void *b)
+int
+cm_acme_limit_key_compare(const void *a, const void *b)
 {
 	const CmLimitKey *left = a;
 	const CmLimitKey *right = b;
@@ -89,7 +89,7 @@ cm_acme_limit_keys(int64 account_id, char *const *names, int name_count, int *co
 		if (cm_registered_domain(names[i], domain, sizeof(domain)))
 			add(keys, count, CM_LIMIT_DOMAIN, domain);
 	}
-	qsort(keys, *count, sizeof(CmLimitKey), by_key);
+	qsort(keys, *count, sizeof(CmLimitKey), cm_acme_limit_key_compare);
 	return keys;
 }
 
