@@ -25,9 +25,9 @@ extern void cm_acme_limit_failed(const CmAcmeAccountRow *account, const CmAcmeOr
 /* The CA said "too many" to newOrder: nothing more of that sort until then. */
 extern void cm_acme_limit_learn(const CmAcmeAccountRow *account, const CmAcmeOrderRow *order, const CmAcmeReply *reply);
 /* What an order of these names is counted by. Array and texts palloc'ed. */
-/* The order of keys, for qsort(): by scope, then by key. 0: the same limit. */
-extern int	cm_acme_limit_key_compare(const void *a, const void *b);
 extern CmLimitKey *cm_acme_limit_keys(int64 account_id, char *const *names, int name_count, int *count);
+/* The order of those, for qsort(): by scope, then by key. 0: the same limit. */
+extern int	cm_acme_limit_key_compare(const void *a, const void *b);
 
 /* An answer of a CA, or none: opens its breaker after a row of failures, closes it at the first answer. In a transaction. */
 extern void cm_acme_breaker_note(int64 ca_id, const CmAcmeReply *reply);
