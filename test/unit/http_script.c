@@ -108,6 +108,7 @@ http_script_start(const HttpStep *steps)
 	if (child == 0)
 	{
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGPIPE, SIG_IGN);	/* who is given too much hangs up */
 		close(pipefd[0]);
 		serve(fd, steps, pipefd[1]);
 	}
