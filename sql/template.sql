@@ -126,6 +126,7 @@ CREATE FUNCTION public.tpl_check(request jsonb) RETURNS text LANGUAGE plpgsql AS
 BEGIN
 	IF request->>'subject' = 'CN=boom' THEN RAISE EXCEPTION 'broken as %', current_user; END IF;
 	IF request->>'subject' = 'CN=who' THEN RETURN current_user || ' ' || current_setting('search_path') || ' ' || (request->>'template') || ' ' || (request->>'key_algorithm'); END IF;
+	IF request->>'subject' = 'CN=slow' THEN PERFORM pg_sleep(600); END IF;
 	IF request->'sans' ? 'DNS:evil.example.com' THEN RETURN 'Evil is not allowed.'; END IF;
 	RETURN NULL;
 END $$;
@@ -137,6 +138,7 @@ SELECT check_function, check_function_owner FROM certmgr.template WHERE name = '
 SELECT certmgr.issue_from('tpl root', 'CN=fine', template => 'tpl fn') IS NOT NULL AS issued;
 SELECT certmgr.issue_from('tpl root', 'CN=who', template => 'tpl fn');
 SELECT certmgr.issue_from('tpl root', 'CN=boom', template => 'tpl fn');
+SELECT certmgr.issue_from('tpl root', 'CN=slow', template => 'tpl fn');
 SELECT certmgr.issue_from('tpl root', sans => '{evil.example.com}', template => 'tpl fn');
 SELECT current_user = session_user AS still_me, current_setting('search_path');
 ALTER FUNCTION public.tpl_check(jsonb) OWNER TO tpl_app;

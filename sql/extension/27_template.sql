@@ -45,7 +45,7 @@ COMMENT ON COLUMN certmgr.template.extensions IS 'per OID: value (DER, hex) or f
 COMMENT ON COLUMN certmgr.template.no_rev_avail IS 'noRevAvail (RFC 9608): auto is for lifetimes up to a day';
 COMMENT ON COLUMN certmgr.template.publish IS 'are its certificates in certmgr.published_certificate, those from before as well; off unless said';
 COMMENT ON COLUMN certmgr.template.lint IS 'lint of what is signed: off, warn (broken rules go into status_message of the certificate), refuse (what breaks a rule of level error)';
-COMMENT ON COLUMN certmgr.template.check_function IS 'function (jsonb) returns text that has the last word: null is yes; runs as its owner';
+COMMENT ON COLUMN certmgr.template.check_function IS 'function (jsonb) returns text that has the last word: null is yes; runs as its owner, for at most 5 seconds';
 COMMENT ON COLUMN certmgr.template.allowed_roles IS 'roles that may use issue_from() with it, for the CAs in cas';
 COMMENT ON COLUMN certmgr.template.external IS 'certificates of external CAs, and imported ones, whose usages, lifetime or extensions break the rules: warn (status_message of the certificate), refuse (the order fails; the certificate stays in the inventory, apart from it)';
 COMMENT ON COLUMN certmgr.template.cas IS 'CAs it may be used with; empty: any, but none for requesters';

@@ -5,7 +5,8 @@
  * Runs in the process that issues, in its transaction, as the function's owner in a security
  * restricted operation (as REFRESH MATERIALIZED VIEW runs a query) with
  * search_path pinned, so that neither the requester nor the function reaches what
- * belongs to the other. Its errors abort the request.
+ * belongs to the other. Its errors abort the request, and so does its time: the
+ * worker asks it about renewals, and does nothing else meanwhile.
  */
 #include "postgres.h"
 
@@ -19,6 +20,7 @@
 #include "miscadmin.h"
 #include "pg/caller.h"
 #include "pg/error.h"
+#include "pg/time_limit.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -27,6 +29,8 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
+/* To look at one request; a function that has to ask somebody far away is none for this place. */
+#define LIMIT_S 5
 /* What a function says becomes a sentence in an error: this much of it. */
 #define WORDS_MAX 1000
 
@@ -99,6 +103,21 @@ find_function(const CmTemplateEntry *t, Oid *owner)
 	return function;
 }
 
+/* A call of the function, and what it returned. */
+typedef struct Question
+{
+	FunctionCallInfo fcinfo;
+	Datum		result;
+} Question;
+
+static void
+ask(void *arg)
+{
+	Question   *question = arg;
+
+	question->result = FunctionCallInvoke(question->fcinfo);
+}
+
 char *
 cm_template_ask(const CmTemplateEntry *t, const char *request)
 {
@@ -110,7 +129,7 @@ cm_template_ask(const CmTemplateEntry *t, const char *request)
 	FmgrInfo	info;
 	LOCAL_FCINFO(fcinfo, 1);
 	Datum		argument;
-	Datum		result;
+	Question	question = {fcinfo, (Datum) 0};
 	char	   *words = NULL;
 
 	if (t->check_function == NULL)
@@ -125,10 +144,14 @@ cm_template_ask(const CmTemplateEntry *t, const char *request)
 	InitFunctionCallInfoData(*fcinfo, &info, 1, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = argument;
 	fcinfo->args[0].isnull = false;
-	result = FunctionCallInvoke(fcinfo);
+	if (!cm_time_limited(LIMIT_S * 1000, ask, &question))
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("check function %s of template \"%s\" did not return within %d s and was cancelled", t->check_function, t->name, LIMIT_S),
+				 errhint("SELECT certmgr.alter_template(%s, check_function => ...);", quote_literal_cstr(t->name))));
 	if (!fcinfo->isnull)
 	{
-		words = TextDatumGetCString(result);
+		words = TextDatumGetCString(question.result);
 		if (strlen(words) > WORDS_MAX)
 			words[pg_mbcliplen(words, (int) strlen(words), WORDS_MAX)] = '\0';
 	}

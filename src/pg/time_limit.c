@@ -1,5 +1,5 @@
 /*
- * time_limit.c - see time_limit.h. Engines only; locks nothing. Not by
+ * time_limit.c - see time_limit.h. Any process; locks nothing. Not by
  * statement_timeout: that belongs to the statement around us, and a function
  * could set it. A timer of our own cancels as a person would; it goes on, for
  * functions that catch query_canceled.
@@ -41,6 +41,12 @@ cm_time_limited(int ms, void (*fn) (void *arg), void *arg)
 
 	if (timeout == MAX_TIMEOUTS)
 		timeout = RegisterTimeout(USER_TIMEOUT, on_time);
+	/* Within another such call: that one's time is running. */
+	if (get_timeout_active(timeout))
+	{
+		fn(arg);
+		return true;
+	}
 	over = false;
 	enable_timeout_every(timeout, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms);
 	PG_TRY();

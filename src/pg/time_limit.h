@@ -8,7 +8,8 @@
 /*
  * Calls fn(arg). False: it was cancelled after so many milliseconds, and the
  * caller must throw, since what it did is not rolled back yet. What fn throws
- * is thrown on, also the cancel of a person.
+ * is thrown on, also the cancel of a person. A call within another one has the other's
+ * time.
  */
 extern bool cm_time_limited(int ms, void (*fn) (void *arg), void *arg);
 
