@@ -503,7 +503,8 @@ add("k04", "keyChange: 501, then 500, then 409", issued=2, more=1, extra=14, wob
 EAB = {"kid-1": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}
 add("k05", "the external account key was burnt by a lost answer", knobs={"eab": EAB, "eab_single_use": True}, ca="eab_kid => 'kid-1', eab_hmac_key => '%s'" % EAB["kid-1"],
     faults=[{"on": "newAccount", "when": lambda ca: ca.accounts == {} and ca.looked, "do": "lost"}])
-add("k06", "an external account is wanted although meta does not say so", knobs={"eab": EAB, "eab_in_meta": False}, outcome="needs_human", message="eab_kid", extra=-6, wobble=2, told={"externalAccountRequired": (1, 2)})
+# Each round asks first whether the account exists: the first time that is no refusal, in a second round it is.
+add("k06", "an external account is wanted although meta does not say so", knobs={"eab": EAB, "eab_in_meta": False}, outcome="needs_human", message="eab_kid", extra=-6, wobble=2, told={"externalAccountRequired": (1, 2), "accountDoesNotExist": (0, 1)})
 add("w10", "an external account is wanted, later no more", by="102_acme_wishes.pl", knobs={"eab": EAB})
 add("k07", "the terms of service change", faults=[{"on": "newOrder", "times": LATER, "do": "answer", "status": 403, "problem": ("userActionRequired", "Terms of service have changed"),
                                                   "more": {"instance": "https://ca.example/agree?id=7"}, "headers": header("Link", '<https://ca.example/tos/2>;rel="terms-of-service"')}],
