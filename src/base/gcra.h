@@ -1,7 +1,8 @@
 /*
  * gcra.h - the generic cell rate algorithm: at most "burst" things in any
  * "period", as Boulder counts. One number is the state: the theoretical
- * arrival time (tat) of the next thing. All times are microseconds of one clock.
+ * arrival time (tat) of the next thing. All times are of one clock and in one
+ * unit, whichever.
  */
 #ifndef CM_BASE_GCRA_H
 #define CM_BASE_GCRA_H

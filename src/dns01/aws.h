@@ -64,6 +64,9 @@ typedef struct CmAwsAnswer
 	int64_t		retry_after;	/* seconds; -1: not said */
 } CmAwsAnswer;
 
+/* An answer with that status and nothing else. */
+extern void cm_aws_answer_init(CmAwsAnswer *answer, const CmStatus *st);
+
 typedef void (*CmAwsDone) (CmAwsAnswer *answer, void *arg);
 
 typedef struct CmAwsCall

@@ -213,14 +213,20 @@ explain(CmAwsAnswer *answer, int http, const char *action, const char *message)
 }
 
 void
+cm_aws_answer_init(CmAwsAnswer *answer, const CmStatus *st)
+{
+	memset(answer, 0, sizeof(*answer));
+	answer->retry_after = -1;
+	answer->status = *st;
+}
+
+void
 cm_aws_judge(const CmHttpResponse *response, const char *action, CmAwsAnswer *answer, CmXml **xml)
 {
 	char		message[400];
 	char		after[64];
 
-	memset(answer, 0, sizeof(*answer));
-	answer->retry_after = -1;
-	answer->status = response->status;
+	cm_aws_answer_init(answer, &response->status);
 	*xml = NULL;
 	if (response->status.code != CM_OK)
 		return;
@@ -286,9 +292,7 @@ tell_failed(CmGrantCall *base, const CmStatus *st)
 {
 	CmAwsAnswer answer;
 
-	memset(&answer, 0, sizeof(answer));
-	answer.retry_after = -1;
-	answer.status = *st;
+	cm_aws_answer_init(&answer, st);
 	tell(base, &answer);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "dns01/pace.h"
 
+#include "base/gcra.h"
 #include "net/loop.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@ typedef struct Slot
 {
 	uint8_t		key[CM_DNS01_KEY];
 	int64_t		used;			/* 0: free */
-	int64_t		next;			/* when the next turn would come if there were no bursts */
+	int64_t		tat;			/* see gcra.h */
 } Slot;
 
 static Slot slots[SLOTS];
@@ -40,22 +41,20 @@ slot_of(const uint8_t key[CM_DNS01_KEY], int64_t now)
 	}
 	memcpy(oldest->key, key, CM_DNS01_KEY);
 	oldest->used = now;
-	oldest->next = now;
+	oldest->tat = now;
 	return oldest;
 }
 
 int64_t
 cm_dns01_pace(const uint8_t key[CM_DNS01_KEY], int64_t interval_ms, int burst)
 {
+	const CmGcra limit = {.burst = burst, .period = interval_ms * burst};
 	int64_t		now = cm_monotonic_ms();
 	Slot	   *slot = slot_of(key, now);
-	int64_t		wait;
+	int64_t		when = cm_gcra_when(&limit, slot->tat, now, 1);
 
-	if (slot->next < now)
-		slot->next = now;
-	wait = slot->next - now - interval_ms * (burst - 1);
-	slot->next += interval_ms;
-	return wait > 0 ? wait : 0;
+	slot->tat = cm_gcra_charge(&limit, slot->tat, now);
+	return when - now;
 }
 
 void
@@ -63,5 +62,5 @@ cm_dns01_pace_hold(const uint8_t key[CM_DNS01_KEY], int64_t ms, int64_t interval
 {
 	int64_t		now = cm_monotonic_ms();
 
-	slot_of(key, now)->next = now + ms + interval_ms * (burst - 1);
+	slot_of(key, now)->tat = now + ms + interval_ms * (burst - 1);
 }

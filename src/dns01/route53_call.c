@@ -164,9 +164,7 @@ finish_failed(Request *request, const CmStatus *st)
 {
 	CmAwsAnswer answer;
 
-	memset(&answer, 0, sizeof(answer));
-	answer.retry_after = -1;
-	answer.status = *st;
+	cm_aws_answer_init(&answer, st);
 	finish(request, &answer);
 }
 
